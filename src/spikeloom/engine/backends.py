@@ -1,0 +1,145 @@
+"""Who can run a step, and the reason why not.
+
+A backend is an entry of `BACKENDS`: a function that tells why it cannot run a call (None if it
+can), and one that runs it. `"auto"` takes the first that can.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikeloom.engine import cpu, reference
+from spikeloom.engine.emit_llvm import Layout
+from spikeloom.engine.identity import identity
+from spikeloom.engine.plan import Need
+from spikeloom.engine.program import Executable, Program, Signature
+from spikeloom.engine.trace import CannotFuse
+
+Step = Callable[..., tuple[Tensor, ...]]
+Result = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
+
+
+class FallbackWarning(UserWarning):
+    """A step cannot be compiled and runs on the reference loop, correct but slower."""
+
+
+class BackendError(RuntimeError):
+    """A backend that was asked for by name cannot run this call."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """Everything about one call of `unroll`, checked and in order."""
+
+    step: Step
+    xs: Sequence[Tensor]
+    state: Sequence[Tensor]
+    params: Sequence[Tensor]
+    dtype: torch.dtype
+
+
+_programs: dict[object, Program] = {}
+_warned: set[object] = set()
+
+
+def run(call: Call, backend: str) -> Result:
+    """Run a call on the backend of that name, or on the fastest that can."""
+    if backend != "auto":
+        return _named(call, backend)
+    if _is_fast_path(call):
+        return _auto(call)
+    return _reference(call)
+
+
+def _auto(call: Call) -> Result:
+    program = _program(call.step)
+    try:
+        return _cpu(call, program)
+    except CannotFuse as reason:
+        _warn_once(program, reason)
+        return _reference(call)
+
+
+def _named(call: Call, backend: str) -> Result:
+    if backend == "reference":
+        _program(call.step)  # a step that hides state from its key is refused on every backend
+        return _reference(call)
+    if backend != "cpu":
+        raise ValueError(
+            f"unroll got backend={backend!r}: there is no such backend. Use \"auto\", "
+            '"reference" (the plain loop) or "cpu" (compiled).'
+        )
+    reason = why_not_cpu(call)
+    if reason is None:
+        try:
+            return _cpu(call, _program(call.step))
+        except CannotFuse as error:
+            reason = str(error)
+    raise BackendError(
+        f'backend="cpu" cannot run {_name(call.step)}: {reason}. Use backend="auto", which falls '
+        "back to the reference loop, or change what stands in the way."
+    )
+
+
+def why_not_cpu(call: Call) -> str | None:
+    """Why the compiled CPU backend cannot run a call, apart from the step itself."""
+    for t in (*call.xs, *call.state, *call.params):
+        if t.device.type != "cpu":
+            return f"a tensor lies on {t.device}"
+    if call.dtype not in (torch.float32, torch.float64):
+        return f"it computes in {call.dtype}"
+    if torch._C._are_functorch_transforms_active():
+        return "it runs inside a torch.func transform"
+    return None
+
+
+def _is_fast_path(call: Call) -> bool:
+    return not torch.compiler.is_exporting() and why_not_cpu(call) is None
+
+
+def _cpu(call: Call, program: Program) -> Result:
+    tensors = (*call.xs, *call.state, *call.params)
+    grad = torch.is_grad_enabled()
+    flags = [grad and t.requires_grad for t in tensors]
+    i, s = len(call.xs), len(call.xs) + len(call.state)
+    need = Need(tuple(flags[:i]), tuple(flags[i:s]), tuple(flags[s:]))
+    layout = Layout(call.xs[0].dtype, tuple(p.numel() != 1 for p in call.params))
+    signature = Signature(i, len(call.state), len(call.params), call.dtype)
+    executable: Executable = program.executable(signature, need, layout)
+    return cpu.run(executable, call.xs, call.state, call.params)
+
+
+def _reference(call: Call) -> Result:
+    given = call.xs[0].dtype
+    xs = call.xs if given == call.dtype else [x.to(call.dtype) for x in call.xs]
+    outs, after = reference.run(call.step, xs, call.state, call.params)
+    return (outs if given == call.dtype else tuple(o.to(given) for o in outs)), after
+
+
+def _program(step: Step) -> Program:
+    key = identity(step)
+    found = _programs.get(key)
+    if found is None:
+        found = _programs.setdefault(key, Program(step))
+    return found
+
+
+def _warn_once(program: Program, reason: CannotFuse) -> None:
+    if program not in _warned:
+        _warned.add(program)
+        warnings.warn(
+            f"{_name(program.step)} runs on the reference loop: {reason}.",
+            FallbackWarning,
+            stacklevel=5,
+        )
+
+
+def _name(step: Any) -> str:
+    inner = getattr(step, "keywords", {}).get("step") or getattr(step, "func", step)
+    return getattr(inner, "__name__", type(inner).__name__)

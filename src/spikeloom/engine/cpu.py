@@ -1,0 +1,275 @@
+"""The fused CPU backend: kernels called on torch tensors, with autograd around them."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from functools import partial
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikeloom.engine import memory, threads
+from spikeloom.engine.emit_llvm import CHUNK, Array, keep_dtype, stored_keeps
+from spikeloom.engine.program import Executable
+
+_keep_graph = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", None)
+
+
+def run(
+    executable: Executable,
+    xs: Sequence[Tensor],
+    state: Sequence[Tensor],
+    params: Sequence[Tensor],
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Run a step over time.
+
+    Args:
+        executable: Its kernels, for tensors of this kind.
+        xs: Inputs, each `[T, *shape]`.
+        state: Initial state, each `shape`, in the computing dtype.
+        params: Each broadcastable to `shape`, in the computing dtype.
+
+    Returns:
+        The outputs `[T, *shape]`, in the dtype of the inputs, and the final state.
+    """
+    graph = executable.plan.graph
+    if torch.is_grad_enabled() and executable.plan.need.any():
+        result = _Unroll.apply(executable, *xs, *state, *params)
+    else:
+        outs, after, _ = forward(executable, xs, state, params, train=False)
+        result = (*outs, *after)
+    n = len(graph.outs)
+    return result[:n], result[n:]  # type: ignore[index]
+
+
+class _Unroll(torch.autograd.Function):
+    """Forward and backward kernels as one node of autograd's graph."""
+
+    @staticmethod
+    def forward(ctx: Any, executable: Executable, *tensors: Tensor) -> tuple[Tensor, ...]:
+        graph = executable.plan.graph
+        i, s = len(graph.inputs), len(graph.inputs) + len(graph.states)
+        xs, state, params = tensors[:i], tensors[i:s], tensors[s:]
+        outs, after, keeps = forward(executable, xs, state, params, train=True)
+        ctx.executable = executable
+        ctx.shapes = xs[0].shape, [p.shape for p in params]
+        ctx.stored = len(keeps)
+        ctx.set_materialize_grads(False)
+        entering = [state[k] for k in executable.plan.entering]
+        ctx.save_for_backward(*kept_tensors(executable, xs, outs, keeps), *entering, *params)
+        return (*outs, *after)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "spikeloom got create_graph=True: a fused kernel has no second derivative. "
+                'Build the layer with backend="reference", whose loop is differentiable twice.'
+            )
+        plan = ctx.executable.plan
+        saved = ctx.saved_tensors
+        k, e = len(plan.keep), len(plan.entering)
+        keeps, entering, params = saved[:k], saved[k : k + e], saved[k + e :]
+        donate = _keep_graph is not None and not _keep_graph()
+        shape, param_shapes = ctx.shapes
+        d_xs, d_state, d_params = backward(
+            ctx.executable, grads, keeps, entering, params, shape, param_shapes, donate=donate
+        )
+        return None, *d_xs, *d_state, *d_params
+
+
+def kept_tensors(
+    executable: Executable, xs: Sequence[Tensor], outs: Sequence[Tensor], keeps: Sequence[Tensor]
+) -> list[Tensor]:
+    """The tensors behind `plan.keep`: buffers of their own, inputs, or outputs."""
+    plan = executable.plan
+    graph = plan.graph
+    own = dict(zip(stored_keeps(plan, executable.layout), keeps, strict=True))
+    kept = []
+    for j, i in enumerate(plan.keep):
+        if j in own:
+            kept.append(own[j])
+        elif i in graph.inputs:
+            kept.append(xs[graph.inputs.index(i)])
+        else:
+            kept.append(outs[graph.outs.index(i)])
+    return kept
+
+
+def forward(
+    executable: Executable,
+    xs: Sequence[Tensor],
+    state: Sequence[Tensor],
+    params: Sequence[Tensor],
+    *,
+    train: bool,
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """Call the forward kernel.
+
+    Returns:
+        Outputs, final state, and the buffers of what the plan keeps (none unless `train`).
+    """
+    plan, layout = executable.plan, executable.layout
+    kernel, compiled = executable.kernel("train" if train else "forward")
+    shape = xs[0].shape
+    steps, neurons = shape[0], prod(shape[1:])
+    after = [_copy(s) for s in state]
+    outs = [memory.empty(shape, layout.storage) for _ in plan.graph.outs]
+    keeps = [
+        memory.empty(shape, keep_dtype(plan, layout, j))
+        for j in (stored_keeps(plan, layout) if train else ())
+    ]
+    call = Call(steps, neurons)
+    for i, x in enumerate(xs):
+        call.row(f"x{i}", x)
+    call.cols("s", after)
+    call.params(params, layout.vector_params, shape[1:])
+    call.rows("o", outs)
+    for j, keep in zip(stored_keeps(plan, layout), keeps, strict=False):
+        call.row(f"k{j}", keep)
+    call.run(kernel.arrays, compiled)
+    return outs, after, keeps
+
+
+def backward(
+    executable: Executable,
+    grads: Sequence[Tensor | None],
+    keeps: Sequence[Tensor],
+    entering: Sequence[Tensor],
+    params: Sequence[Tensor],
+    shape: torch.Size,
+    param_shapes: Sequence[torch.Size],
+    *,
+    donate: bool,
+) -> tuple[list[Tensor | None], list[Tensor | None], list[Tensor | None]]:
+    """Call the backward kernel.
+
+    Args:
+        executable: The kernels.
+        grads: Of the outputs and the final state; None is zero.
+        keeps: The tensors behind `plan.keep`.
+        entering: The initial values of the states in `plan.entering`.
+        params: The parameters of the forward call.
+        shape: `[T, *shape]` of the inputs.
+        param_shapes: Shapes of the parameters' gradients.
+        donate: Whether the buffers among `keeps` may be overwritten: the graph is used once.
+
+    Returns:
+        Gradients of inputs, initial state and parameters, None where there is none.
+    """
+    plan, layout = executable.plan, executable.layout
+    graph, need = plan.graph, plan.need
+    kernel, compiled = executable.kernel("backward")
+    wanted = {a.name for a in kernel.arrays}
+    steps, neurons = shape[0], prod(shape[1:])
+    call = Call(steps, neurons)
+    n_outs = len(graph.outs)
+    for i, g in enumerate(grads[:n_outs]):
+        if f"g{i}" in wanted:
+            call.row(f"g{i}", torch.zeros((), dtype=layout.storage).expand(shape) if g is None else g)
+    d_state = [
+        torch.zeros(shape[1:], dtype=graph.dtype) if g is None else _copy(g) for g in grads[n_outs:]
+    ]
+    call.cols("a", d_state)
+    call.params(params, layout.vector_params, shape[1:])
+    for j, keep in enumerate(keeps):
+        call.row(f"k{j}", keep)
+    for k, s in zip(plan.entering, entering, strict=True):
+        call.col(f"s{k}", s.contiguous())
+    # A kept value is dead once its step is done, so an input gradient may take its place.
+    spare = [keeps[j] for j in stored_keeps(plan, layout)] if donate else []
+    d_xs: list[Tensor | None] = []
+    for i in range(len(graph.inputs)):
+        if f"d{i}" not in wanted:
+            d_xs.append(None)
+            continue
+        fits = [k for k in spare if k.dtype == layout.storage]
+        d = fits[0] if fits else memory.empty(shape, layout.storage)
+        spare = [k for k in spare if k is not d]
+        d_xs.append(call.row(f"d{i}", d))
+    totals: dict[int, Tensor] = {}
+    for i in range(len(graph.params)):
+        if f"q{i}" in wanted:
+            totals[i] = torch.zeros(shape[1:], dtype=graph.dtype)
+            call.col(f"q{i}", totals[i])
+    call.run(kernel.arrays, compiled)
+    d_params = [
+        totals[i].sum_to_size(size) if i in totals else None for i, size in enumerate(param_shapes)
+    ]
+    d_state_out = [
+        d if wanted_ and g is not None else None
+        for d, g, wanted_ in zip(d_state, graph.grad_states, need.states, strict=True)
+    ]
+    return d_xs, d_state_out, d_params
+
+
+class Call:
+    """One call of a kernel: arrays by name, laid out as the kernel's table wants them."""
+
+    def __init__(self, steps: int, neurons: int) -> None:
+        self.steps = steps
+        self.neurons = neurons
+        self.words: dict[str, tuple[int, int, int]] = {}
+        self.alive: list[Tensor] = []  # temporaries, until the kernel has run
+
+    def row(self, name: str, t: Tensor) -> Tensor:
+        """Add a `[T, *shape]` array; it is copied only if no strides describe it."""
+        self.words[name] = self._strides(t)
+        return t
+
+    def rows(self, prefix: str, ts: Sequence[Tensor]) -> None:
+        for i, t in enumerate(ts):
+            self.row(f"{prefix}{i}", t)
+
+    def col(self, name: str, t: Tensor) -> None:
+        """Add a contiguous array of one value per neuron."""
+        self.words[name] = t.data_ptr(), 0, 1
+        self.alive.append(t)
+
+    def cols(self, prefix: str, ts: Sequence[Tensor]) -> None:
+        for i, t in enumerate(ts):
+            self.col(f"{prefix}{i}", t)
+
+    def params(
+        self, params: Sequence[Tensor], vector: Sequence[bool], shape: Sequence[int]
+    ) -> None:
+        """Add the parameters: one value each, or one per neuron."""
+        for i, (p, many) in enumerate(zip(params, vector, strict=True)):
+            self.col(f"p{i}", p.detach().expand(shape).contiguous() if many else p.detach())
+
+    def _strides(self, t: Tensor) -> tuple[int, int, int]:
+        if t.is_contiguous():
+            return t.data_ptr(), self.neurons, 1
+        if t.stride()[1:] == (0,) * (t.ndim - 1) and t.stride(0) == 0:
+            # One value for all: a chunk of it.
+            t = t.detach().reshape(-1)[:1].expand(CHUNK).contiguous()
+            self.alive.append(t)
+            return t.data_ptr(), 0, 0
+        if t.shape[0] > 0 and t[0].is_contiguous():  # constant or strided in time
+            return t.data_ptr(), t.stride(0), 1
+        t = t.detach().contiguous()
+        self.alive.append(t)
+        return t.data_ptr(), self.neurons, 1
+
+    def run(self, arrays: Sequence[Array], compiled: Any) -> None:
+        """Call the kernel on all neurons, on as many threads as torch uses."""
+        if not self.neurons or not self.steps:
+            return
+        words: Mapping[str, tuple[int, int, int]] = self.words
+        table = (ctypes.c_int64 * (3 * len(arrays)))(
+            *(word for a in arrays for word in words[a.name])
+        )
+        kernel = partial(_slice, compiled, self.steps, ctypes.addressof(table))
+        threads.run(kernel, self.neurons, self.steps)
+
+
+def _slice(compiled: Any, steps: int, table: int, lo: int, hi: int) -> None:
+    compiled(0, steps, lo, hi, table)
+
+
+def _copy(t: Tensor) -> Tensor:
+    """A contiguous copy that the kernel may overwrite."""
+    return t.detach().clone(memory_format=torch.contiguous_format)
