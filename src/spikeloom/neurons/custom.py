@@ -1,0 +1,164 @@
+"""`neuron`: a full module out of a step function of your own."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from spikeloom.neurons.abstract import Neuron, Value
+
+Step = Callable[..., tuple[Tensor, ...]]
+
+
+def neuron(
+    step: Step,
+    *,
+    params: Mapping[str, Value] | None = None,
+    state: Sequence[str] | Mapping[str, float] = ("v",),
+    outputs: Sequence[str] = ("spike",),
+    inputs: int = 1,
+    decays: Iterable[str] = (),
+    positive: Iterable[str] = (),
+    learn: Iterable[str] = (),
+    emit: str | tuple[str, ...] | None = None,
+    backend: str = "auto",
+    check_finite: bool = False,
+) -> Custom:
+    r"""Make a neuron module out of a step function, compiled like the built-in ones.
+
+    Args:
+        step: `step(*inputs, *state, *params) -> (*outputs, *new_state)`, pure and pointwise, see
+            `spikeloom.unroll`. A step that cannot be compiled (a matrix product inside, say) runs
+            on the reference loop and a warning says why.
+        params: Name to value, in the order in which the step takes them; numbers or tensors, as
+            for `LIF`.
+        state: Names of the state variables, in order; a mapping also gives the value at rest.
+        outputs: Names of the outputs, in order.
+        inputs: How many inputs the step takes.
+        decays: Names of parameters that are fractions in [0, 1]; learned ones are kept in (0, 1).
+        positive: Names of parameters that stay positive when learned.
+        learn: Names of the parameters to learn.
+        emit: Which outputs the module returns; by default all (one tensor if there is one).
+        backend: `"auto"`, `"reference"` or `"cpu"`, see `spikeloom.unroll`.
+        check_finite: Raise if the input holds NaN or infinity.
+
+    Returns:
+        A module called as every neuron: `out, state = layer(x, state=None)`.
+
+    Raises:
+        ValueError: If a name in `learn`, `decays`, `positive` or `emit` is unknown, or a value is
+            out of range.
+
+    Example:
+        >>> import torch, spikeloom as sl
+        >>> spike = sl.surrogate.ATan(2.0)
+        >>> def adaptive(x, v, a, beta, rho):
+        ...     v = beta * v + x
+        ...     s = spike(v - 1.0 - a)
+        ...     return s, v * (1 - s), rho * a + 0.2 * s
+        >>> layer = sl.neuron(adaptive, params={"beta": 0.9, "rho": 0.95}, state=("v", "a"),
+        ...                   decays=("beta", "rho"), learn=("rho",))
+        >>> spikes, state = layer(torch.rand(5, 2, 3))
+        >>> tuple(spikes.shape), state._fields
+        ((5, 2, 3), ('v', 'a'))
+    """
+    return Custom(
+        step,
+        dict(params or {}),
+        dict(state) if isinstance(state, Mapping) else dict.fromkeys(state, 0.0),
+        tuple(outputs),
+        inputs,
+        tuple(decays),
+        tuple(positive),
+        emit=emit if emit is not None else (outputs[0] if len(outputs) == 1 else tuple(outputs)),
+        learn=learn,
+        backend=backend,
+        check_finite=check_finite,
+    )
+
+
+@final
+class Custom(Neuron):
+    """What `neuron` returns; build it with that function."""
+
+    def __init__(
+        self,
+        step: Step,
+        params: dict[str, Value],
+        rest: dict[str, float],
+        outputs: tuple[str, ...],
+        inputs: int,
+        decays: tuple[str, ...],
+        positive: tuple[str, ...],
+        **options: Any,
+    ) -> None:
+        for what, names in (("decays", decays), ("positive", positive)):
+            for name in names:
+                if name not in params:
+                    raise ValueError(
+                        f"neuron got {what}={names!r}: there is no parameter {name!r}. Give it a "
+                        f"value: params={{{name!r}: 0.9, ...}}."
+                    )
+        self._label = getattr(step, "__name__", type(step).__name__)
+        self._rest = rest
+        self._outputs = outputs
+        self.inputs = inputs  # type: ignore[misc]
+        self.signals = outputs  # type: ignore[misc]
+        super().__init__(**options)
+        for name, value in params.items():
+            kind = "decay" if name in decays else "positive" if name in positive else "real"
+            self._declare(name, value, kind)
+        self._set_step(partial(_selected, step=step, outputs=outputs, states=len(rest)))
+
+    @property
+    def State(self) -> Any:  # type: ignore[override]  # noqa: N802 - a class
+        """The NamedTuple of this neuron's state."""
+        return _state_type(f"{self._label}_state", tuple(self._rest))
+
+    def rest(self, shape: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> Any:
+        """The state from which a run without a state starts, as given to `neuron`."""
+        size = tuple(shape)
+        return self.State(
+            *(
+                torch.full((1,), value, dtype=dtype, device=device).expand(size)
+                for value in self._rest.values()
+            )
+        )
+
+    def _name(self) -> str:
+        return self._label
+
+
+def _selected(
+    *args: Tensor, step: Step, outputs: tuple[str, ...], states: int, emit: tuple[str, ...]
+) -> tuple[Tensor, ...]:
+    """The user's step, with only the outputs that are asked for."""
+    result = step(*args)
+    if not isinstance(result, tuple) or len(result) != len(outputs) + states:
+        count = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
+        raise TypeError(
+            f"{getattr(step, '__name__', 'step')} returned {count}: it has {len(outputs)} outputs "
+            f"{outputs} and {states} state variables. Return the tuple (*outputs, *new_state)."
+        )
+    named = dict(zip(outputs, result, strict=False))
+    return (*(named[name] for name in emit), *result[len(outputs) :])
+
+
+@lru_cache(maxsize=None)
+def _state_type(name: str, fields: tuple[str, ...]) -> Any:
+    kind = namedtuple(name, fields)  # noqa: PYI024 - the fields are known at run time only
+
+    def reduce(self: tuple[Any, ...]) -> tuple[Any, ...]:
+        return _rebuild, (name, fields, tuple(self))
+
+    kind.__reduce__ = reduce  # type: ignore[method-assign]
+    return kind
+
+
+def _rebuild(name: str, fields: tuple[str, ...], values: tuple[Any, ...]) -> Any:
+    return _state_type(name, fields)(*values)

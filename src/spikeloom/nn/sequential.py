@@ -1,0 +1,208 @@
+"""Containers that thread states through layers and fold time for stateless ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from spikeloom.engine.unroll import check_sequence
+
+_RNNS = (nn.RNN, nn.LSTM, nn.GRU)
+_IMAGE = (
+    nn.Conv2d,
+    nn.ConvTranspose2d,
+    nn.BatchNorm2d,
+    nn.InstanceNorm2d,
+    nn.Dropout2d,
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.LPPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool2d,
+    nn.Upsample,
+    nn.PixelShuffle,
+)
+
+
+def is_stateful(module: nn.Module) -> bool:
+    """Whether a layer is called as `out, state = layer(x, state)`."""
+    return bool(getattr(module, "stateful", False)) or isinstance(module, _RNNS)
+
+
+def check_layer(owner: str, name: str, layer: Any) -> None:
+    """Raise if `layer` cannot be a child of a container that threads states."""
+    if not isinstance(layer, nn.Module):
+        hint = "Use nn.ReLU() for a function such as F.relu, or subclass nn.Module."
+        raise TypeError(
+            f"{owner} got {layer!r} as layer {name}: layers are modules. {hint}"
+        )
+    if isinstance(layer, _RNNS) and layer.batch_first:
+        raise ValueError(
+            f"{owner} got {type(layer).__name__}(batch_first=True) as layer {name}: time is the "
+            "first axis here, [T, B, ...]. Build it with batch_first=False."
+        )
+    if is_stateful(layer):
+        return
+    inside = next((path for path, m in layer.named_modules() if path and is_stateful(m)), None)
+    if inside is not None:
+        raise ValueError(
+            f"{owner} got {type(layer).__name__} as layer {name}, which holds a layer with a "
+            f"state ({inside}): time would be folded into the batch and its state lost. Use "
+            "sl.Sequential in its place, or give your module `stateful = True` and the call "
+            "`out, state = layer(x, state)`."
+        )
+
+
+def fold_call(layer: nn.Module, x: Tensor, name: str = "") -> Tensor:
+    """Call a stateless layer on `[T, B, ...]` with time folded into the batch, `[T * B, ...]`."""
+    if isinstance(layer, _IMAGE) and x.ndim != 5:
+        raise ValueError(
+            f"{type(layer).__name__} (layer {name or '?'}) got x of shape {tuple(x.shape)}: an "
+            "image layer needs the five axes [T, B, C, H, W]. Add the missing axis, for example "
+            "x.unsqueeze(2) for one channel."
+        )
+    try:
+        out = layer(x.flatten(0, 1))
+    except RuntimeError as error:
+        size = getattr(layer, "in_features", getattr(layer, "in_channels", None))
+        axis = -1 if hasattr(layer, "in_features") else 2
+        if size is None or x.shape[axis] == size:
+            raise
+        raise ValueError(
+            f"{type(layer).__name__} (layer {name or '?'}) got x of shape {tuple(x.shape)}, with "
+            f"{x.shape[axis]} features where it has {size}. Change the layer before it, or build "
+            f"it for {x.shape[axis]}."
+        ) from error
+    return out.unflatten(0, x.shape[:2])
+
+
+@final
+class Sequential(nn.Module):
+    """Layers one after the other over time, states threaded, time folded for stateless layers.
+
+    A layer with a state is called as `out, state = layer(x, state)`: every spikeloom neuron,
+    `Sequential` and `Residual` themselves, `nn.RNN`, `nn.LSTM`, `nn.GRU`, and any module of yours
+    with the class attribute `stateful = True`. Any other layer is called once on
+    `[T * B, ...]`: batch statistics run over time and batch together.
+
+    Args:
+        *layers: The layers. Keys in the `state_dict` are their positions, as in `nn.Sequential`.
+        check_finite: Raise at the first layer whose output holds NaN or infinity.
+
+    Shape:
+        Input `[T, B, ...]` (five axes `[T, B, C, H, W]` for image layers); output the last
+        layer's; state a tuple with one entry per layer, None for a stateless one.
+
+    Example:
+        >>> import torch, spikeloom as sl
+        >>> net = sl.Sequential(torch.nn.Linear(4, 3), sl.LIF(), torch.nn.Linear(3, 2), sl.LI())
+        >>> out, state = net(torch.rand(5, 8, 4))
+        >>> tuple(out.shape), len(state)
+        ((5, 8, 2), 4)
+        >>> out, state = net(torch.rand(1, 8, 4), state)  # one more step, streaming
+    """
+
+    stateful = True
+
+    def __init__(self, *layers: nn.Module, check_finite: bool = False) -> None:
+        super().__init__()
+        if len(layers) == 1 and isinstance(layers[0], (list, tuple)):
+            raise TypeError(
+                "Sequential got a list: layers are separate arguments. Unpack it: "
+                "sl.Sequential(*layers)."
+            )
+        for i, layer in enumerate(layers):
+            check_layer("Sequential", str(i), layer)
+            self.add_module(str(i), layer)
+        self.check_finite = check_finite
+
+    def forward(
+        self, x: Tensor, state: Sequence[Any] | None = None
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """Run the layers over time.
+
+        Args:
+            x: `[T, B, ...]`.
+            state: What an earlier call on the same batch returned; None starts from rest.
+
+        Returns:
+            The last layer's output and the tuple of final states.
+        """
+        check_sequence("Sequential", (x,), axes=3)
+        after: list[Any] = []
+        for name, layer, before in self._paired(state):
+            if is_stateful(layer):
+                x, now = layer(x, before)
+            else:
+                x, now = fold_call(layer, self._one(x, name), name), None
+            after.append(now)
+            if self.check_finite:
+                self._check(x, name, layer)
+        return x, tuple(after)
+
+    def step(self, x_t: Tensor, state: Sequence[Any] | None = None) -> tuple[Any, tuple[Any, ...]]:
+        """Run one time step, in plain torch operations: for streaming and for export.
+
+        Args:
+            x_t: Input of this step, `[B, ...]`.
+            state: State after the step before; None starts from rest.
+
+        Returns:
+            The last layer's output `[B, ...]` and the tuple of new states.
+        """
+        after: list[Any] = []
+        for _, layer, before in self._paired(state):
+            if hasattr(layer, "step"):
+                x_t, now = layer.step(x_t, before)  # type: ignore[operator]
+            elif is_stateful(layer):
+                seq, now = layer(x_t[None], before)
+                x_t = seq[0]
+            else:
+                x_t, now = layer(x_t), None
+            after.append(now)
+        return x_t, tuple(after)
+
+    def _paired(self, state: Sequence[Any] | None) -> Iterator[tuple[str, nn.Module, Any]]:
+        if state is None:
+            state = (None,) * len(self)
+        if isinstance(state, Tensor) or len(state) != len(self):
+            got = "a tensor" if isinstance(state, Tensor) else f"{len(state)} entries"
+            raise ValueError(
+                f"Sequential got {got} as its state: it has {len(self)} layers and its state one "
+                "entry for each. Hand on the state that the last call returned, or None."
+            )
+        for (name, layer), before in zip(self._modules.items(), state, strict=True):
+            assert layer is not None
+            yield name, layer, before
+
+    def _one(self, x: Any, name: str) -> Tensor:
+        if isinstance(x, tuple):
+            raise ValueError(
+                f"Sequential: layer {name} got {len(x)} signals from the layer before, which "
+                "emits a tuple: a stateless layer takes one. Only the last layer may emit several; "
+                'to look inside use sl.record(net, "v").'
+            )
+        return x
+
+    def _check(self, x: Any, name: str, layer: nn.Module) -> None:
+        for out in x if isinstance(x, tuple) else (x,):
+            if not bool(torch.isfinite(out).all()):
+                raise ValueError(
+                    f"Sequential: the output of layer {name} ({type(layer).__name__}) holds NaN or "
+                    "infinity, its input did not. Look at its weights and at the learning rate."
+                )
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return iter(self._modules.values())  # type: ignore[arg-type]
+
+    def __getitem__(self, index: int | slice) -> nn.Module:
+        layers = list(self)
+        if isinstance(index, slice):
+            return Sequential(*layers[index], check_finite=self.check_finite)
+        return layers[index]
