@@ -25,25 +25,40 @@ from torch import Tensor
 Fire = Literal[">", ">="]
 
 
+def _heaviside(u: Tensor, at_zero: bool) -> Tensor:
+    return (u >= 0 if at_zero else u > 0).to(u.dtype)
+
+
 class _Spike(torch.autograd.Function):
     """Heaviside forward, `grad * surrogate.derivative(u)` backward."""
 
-    generate_vmap_rule = True
-
     @staticmethod
-    def forward(u: Tensor, surrogate: Surrogate, at_zero: bool) -> Tensor:
-        return (u >= 0 if at_zero else u > 0).to(u.dtype)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        u, ctx.surrogate, _ = inputs
+    def forward(ctx: Any, u: Tensor, surrogate: Surrogate, at_zero: bool) -> Tensor:
+        ctx.surrogate = surrogate
         ctx.save_for_backward(u)
+        return _heaviside(u, at_zero)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         # Plain torch operations: a second backward differentiates `derivative` itself.
         (u,) = ctx.saved_tensors
         return grads[0] * ctx.surrogate.derivative(u), None, None
+
+
+class _TransformableSpike(torch.autograd.Function):
+    """The same in the form that `torch.func` asks for, which costs several times as much a call."""
+
+    generate_vmap_rule = True
+    backward = staticmethod(_Spike.backward)
+
+    @staticmethod
+    def forward(u: Tensor, surrogate: Surrogate, at_zero: bool) -> Tensor:
+        return _heaviside(u, at_zero)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        u, ctx.surrogate, _ = inputs
+        ctx.save_for_backward(u)
 
 
 @dataclass(frozen=True)
@@ -133,7 +148,11 @@ class Surrogate(ABC):
                 f"{type(self).__name__}.spike got u of dtype {u.dtype}: a surrogate gradient "
                 "needs a floating-point membrane. Convert the input first: x.float()."
             )
-        return _Spike.apply(u, self, fire == ">=")  # pyright: ignore[reportReturnType]
+        if not torch.is_grad_enabled():
+            return _heaviside(u, fire == ">=")
+        in_transform = torch._C._are_functorch_transforms_active()
+        function = _TransformableSpike if in_transform else _Spike
+        return function.apply(u, self, fire == ">=")  # pyright: ignore[reportReturnType]
 
     def __call__(self, u: Tensor) -> Tensor:
         """Fire strictly above the threshold: `spike(u)`."""

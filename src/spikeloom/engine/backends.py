@@ -7,7 +7,7 @@ can), and one that runs it. `"auto"` takes the first that can.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,8 @@ from torch import Tensor
 
 from spikeloom.engine import cpu, reference
 from spikeloom.engine.emit_llvm import Layout
-from spikeloom.engine.identity import identity
 from spikeloom.engine.plan import Need
-from spikeloom.engine.program import Executable, Program, Signature
+from spikeloom.engine.program import Executable, Program, Signature, program
 from spikeloom.engine.trace import CannotFuse
 
 Step = Callable[..., tuple[Tensor, ...]]
@@ -44,12 +43,17 @@ class Call:
     dtype: torch.dtype
 
 
-_programs: dict[object, Program] = {}
 _warned: set[object] = set()
 
 
 def run(call: Call, backend: str) -> Result:
     """Run a call on the backend of that name, or on the fastest that can."""
+    if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+        if backend != "reference" and _why_not_cpu(call) is None:
+            from spikeloom.engine import opaque  # loads torch's compiler
+
+            return opaque.run(call.step, None, call.xs, call.state, call.params, call.dtype)
+        return _reference(call)
     if backend != "auto":
         return _named(call, backend)
     if _is_fast_path(call):
@@ -58,27 +62,24 @@ def run(call: Call, backend: str) -> Result:
 
 
 def _auto(call: Call) -> Result:
-    program = _program(call.step)
+    here = program(call.step)
     try:
-        return _cpu(call, program)
+        return _cpu(call, here)
     except CannotFuse as reason:
-        _warn_once(program, reason)
+        _warn_once(here, reason)
         return _reference(call)
 
 
 def _named(call: Call, backend: str) -> Result:
     if backend == "reference":
-        _program(call.step)  # a step that hides state from its key is refused on every backend
+        program(call.step)  # a step that hides state from its key is refused on every backend
         return _reference(call)
     if backend != "cpu":
-        raise ValueError(
-            f"unroll got backend={backend!r}: there is no such backend. Use \"auto\", "
-            '"reference" (the plain loop) or "cpu" (compiled).'
-        )
-    reason = why_not_cpu(call)
+        raise unknown(backend)
+    reason = _why_not_cpu(call)
     if reason is None:
         try:
-            return _cpu(call, _program(call.step))
+            return _cpu(call, program(call.step))
         except CannotFuse as error:
             reason = str(error)
     raise BackendError(
@@ -87,23 +88,35 @@ def _named(call: Call, backend: str) -> Result:
     )
 
 
-def why_not_cpu(call: Call) -> str | None:
-    """Why the compiled CPU backend cannot run a call, apart from the step itself."""
-    for t in (*call.xs, *call.state, *call.params):
+def unknown(backend: str) -> ValueError:
+    """The error for a name that is no backend."""
+    return ValueError(
+        f'unroll got backend={backend!r}: there is no such backend. Use "auto", '
+        '"reference" (the plain loop) or "cpu" (compiled).'
+    )
+
+
+def why_not_cpu(dtype: torch.dtype, tensors: Iterable[Tensor]) -> str | None:
+    """Why the compiled CPU backend cannot run on these tensors, computing in `dtype`."""
+    for t in tensors:
         if t.device.type != "cpu":
             return f"a tensor lies on {t.device}"
-    if call.dtype not in (torch.float32, torch.float64):
-        return f"it computes in {call.dtype}"
+    if dtype not in (torch.float32, torch.float64):
+        return f"it computes in {dtype}"
     if torch._C._are_functorch_transforms_active():
         return "it runs inside a torch.func transform"
     return None
 
 
+def _why_not_cpu(call: Call) -> str | None:
+    return why_not_cpu(call.dtype, (*call.xs, *call.state, *call.params))
+
+
 def _is_fast_path(call: Call) -> bool:
-    return not torch.compiler.is_exporting() and why_not_cpu(call) is None
+    return not torch.compiler.is_exporting() and _why_not_cpu(call) is None
 
 
-def _cpu(call: Call, program: Program) -> Result:
+def _cpu(call: Call, here: Program) -> Result:
     tensors = (*call.xs, *call.state, *call.params)
     grad = torch.is_grad_enabled()
     flags = [grad and t.requires_grad for t in tensors]
@@ -111,7 +124,7 @@ def _cpu(call: Call, program: Program) -> Result:
     need = Need(tuple(flags[:i]), tuple(flags[i:s]), tuple(flags[s:]))
     layout = Layout(call.xs[0].dtype, tuple(p.numel() != 1 for p in call.params))
     signature = Signature(i, len(call.state), len(call.params), call.dtype)
-    executable: Executable = program.executable(signature, need, layout)
+    executable: Executable = here.executable(signature, need, layout)
     return cpu.run(executable, call.xs, call.state, call.params)
 
 
@@ -122,19 +135,11 @@ def _reference(call: Call) -> Result:
     return (outs if given == call.dtype else tuple(o.to(given) for o in outs)), after
 
 
-def _program(step: Step) -> Program:
-    key = identity(step)
-    found = _programs.get(key)
-    if found is None:
-        found = _programs.setdefault(key, Program(step))
-    return found
-
-
-def _warn_once(program: Program, reason: CannotFuse) -> None:
-    if program not in _warned:
-        _warned.add(program)
+def _warn_once(here: Program, reason: CannotFuse) -> None:
+    if here not in _warned:
+        _warned.add(here)
         warnings.warn(
-            f"{_name(program.step)} runs on the reference loop: {reason}.",
+            f"{_name(here.step)} runs on the reference loop: {reason}.",
             FallbackWarning,
             stacklevel=5,
         )

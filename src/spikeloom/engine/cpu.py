@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import Any
@@ -12,10 +12,15 @@ import torch
 from torch import Tensor
 
 from spikeloom.engine import memory, threads
-from spikeloom.engine.emit_llvm import CHUNK, Array, keep_dtype, stored_keeps
+from spikeloom.engine.emit_llvm import CHUNK, Array, Layout, keep_dtype, stored_keeps
+from spikeloom.engine.graph import Graph
+from spikeloom.engine.plan import Plan
 from spikeloom.engine.program import Executable
 
-_keep_graph = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", None)
+# Whether the backward pass under way keeps its graph for another one; private, hence optional.
+_keep_graph: Callable[[], bool] | None = getattr(
+    getattr(torch._C, "_autograd", None), "_get_current_graph_task_keep_graph", None
+)
 
 
 def run(
@@ -56,19 +61,15 @@ class _Unroll(torch.autograd.Function):
         outs, after, keeps = forward(executable, xs, state, params, train=True)
         ctx.executable = executable
         ctx.shapes = xs[0].shape, [p.shape for p in params]
-        ctx.stored = len(keeps)
         ctx.set_materialize_grads(False)
         entering = [state[k] for k in executable.plan.entering]
-        ctx.save_for_backward(*kept_tensors(executable, xs, outs, keeps), *entering, *params)
+        kept = kept_tensors(executable.plan, executable.layout, xs, outs, keeps)
+        ctx.save_for_backward(*kept, *entering, *params)
         return (*outs, *after)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "spikeloom got create_graph=True: a fused kernel has no second derivative. "
-                'Build the layer with backend="reference", whose loop is differentiable twice.'
-            )
+        refuse_second_derivative()
         plan = ctx.executable.plan
         saved = ctx.saved_tensors
         k, e = len(plan.keep), len(plan.entering)
@@ -81,13 +82,25 @@ class _Unroll(torch.autograd.Function):
         return None, *d_xs, *d_state, *d_params
 
 
+def refuse_second_derivative() -> None:
+    """Raise inside a backward pass that is itself to be differentiated."""
+    if torch.is_grad_enabled():
+        raise RuntimeError(
+            "spikeloom got create_graph=True: a fused kernel has no second derivative. "
+            'Build the layer with backend="reference", whose loop is differentiable twice.'
+        )
+
+
 def kept_tensors(
-    executable: Executable, xs: Sequence[Tensor], outs: Sequence[Tensor], keeps: Sequence[Tensor]
+    plan: Plan,
+    layout: Layout,
+    xs: Sequence[Tensor],
+    outs: Sequence[Tensor],
+    keeps: Sequence[Tensor],
 ) -> list[Tensor]:
     """The tensors behind `plan.keep`: buffers of their own, inputs, or outputs."""
-    plan = executable.plan
     graph = plan.graph
-    own = dict(zip(stored_keeps(plan, executable.layout), keeps, strict=True))
+    own = dict(zip(stored_keeps(plan, layout), keeps, strict=True))
     kept = []
     for j, i in enumerate(plan.keep):
         if j in own:
@@ -161,7 +174,7 @@ def backward(
         Gradients of inputs, initial state and parameters, None where there is none.
     """
     plan, layout = executable.plan, executable.layout
-    graph, need = plan.graph, plan.need
+    graph = plan.graph
     kernel, compiled = executable.kernel("backward")
     wanted = {a.name for a in kernel.arrays}
     steps, neurons = shape[0], prod(shape[1:])
@@ -169,10 +182,10 @@ def backward(
     n_outs = len(graph.outs)
     for i, g in enumerate(grads[:n_outs]):
         if f"g{i}" in wanted:
-            call.row(f"g{i}", torch.zeros((), dtype=layout.storage).expand(shape) if g is None else g)
-    d_state = [
-        torch.zeros(shape[1:], dtype=graph.dtype) if g is None else _copy(g) for g in grads[n_outs:]
-    ]
+            call.row(
+                f"g{i}", torch.zeros((), dtype=layout.storage).expand(shape) if g is None else g
+            )
+    d_state = state_gradients(grads[n_outs:], shape, graph.dtype)
     call.cols("a", d_state)
     call.params(params, layout.vector_params, shape[1:])
     for j, keep in enumerate(keeps):
@@ -190,20 +203,37 @@ def backward(
         d = fits[0] if fits else memory.empty(shape, layout.storage)
         spare = [k for k in spare if k is not d]
         d_xs.append(call.row(f"d{i}", d))
-    totals: dict[int, Tensor] = {}
+    totals = param_totals(call, graph, wanted, shape)
+    call.run(kernel.arrays, compiled)
+    d_params = param_gradients(totals, param_shapes)
+    has_state = plan.gradients()[1]
+    return d_xs, [d if has else None for d, has in zip(d_state, has_state, strict=True)], d_params
+
+
+def state_gradients(
+    grads: Sequence[Tensor | None], shape: Sequence[int], dtype: torch.dtype
+) -> list[Tensor]:
+    """Gradients of the final state, in buffers that become those of the initial state."""
+    return [torch.zeros(shape[1:], dtype=dtype) if g is None else _copy(g) for g in grads]
+
+
+def param_totals(
+    call: Call, graph: Graph, wanted: Container[str], shape: Sequence[int]
+) -> dict[int, Tensor]:
+    """A buffer per parameter gradient: one sum over time per neuron."""
+    totals = {}
     for i in range(len(graph.params)):
         if f"q{i}" in wanted:
             totals[i] = torch.zeros(shape[1:], dtype=graph.dtype)
             call.col(f"q{i}", totals[i])
-    call.run(kernel.arrays, compiled)
-    d_params = [
-        totals[i].sum_to_size(size) if i in totals else None for i, size in enumerate(param_shapes)
-    ]
-    d_state_out = [
-        d if wanted_ and g is not None else None
-        for d, g, wanted_ in zip(d_state, graph.grad_states, need.states, strict=True)
-    ]
-    return d_xs, d_state_out, d_params
+    return totals
+
+
+def param_gradients(
+    totals: Mapping[int, Tensor], shapes: Sequence[torch.Size]
+) -> list[Tensor | None]:
+    """From sums per neuron to the shapes of the parameters."""
+    return [totals[i].sum_to_size(s) if i in totals else None for i, s in enumerate(shapes)]
 
 
 class Call:
@@ -221,6 +251,7 @@ class Call:
         return t
 
     def rows(self, prefix: str, ts: Sequence[Tensor]) -> None:
+        """Add several `[T, *shape]` arrays."""
         for i, t in enumerate(ts):
             self.row(f"{prefix}{i}", t)
 
@@ -230,6 +261,7 @@ class Call:
         self.alive.append(t)
 
     def cols(self, prefix: str, ts: Sequence[Tensor]) -> None:
+        """Add several contiguous arrays of one value per neuron."""
         for i, t in enumerate(ts):
             self.col(f"{prefix}{i}", t)
 
@@ -254,14 +286,16 @@ class Call:
         self.alive.append(t)
         return t.data_ptr(), self.neurons, 1
 
+    def table(self, arrays: Sequence[Array]) -> ctypes.Array[ctypes.c_int64]:
+        """The words of all arrays, in the kernel's order."""
+        words = [word for a in arrays for word in self.words[a.name]]
+        return (ctypes.c_int64 * len(words))(*words)
+
     def run(self, arrays: Sequence[Array], compiled: Any) -> None:
         """Call the kernel on all neurons, on as many threads as torch uses."""
         if not self.neurons or not self.steps:
             return
-        words: Mapping[str, tuple[int, int, int]] = self.words
-        table = (ctypes.c_int64 * (3 * len(arrays)))(
-            *(word for a in arrays for word in words[a.name])
-        )
+        table = self.table(arrays)
         kernel = partial(_slice, compiled, self.steps, ctypes.addressof(table))
         threads.run(kernel, self.neurons, self.steps)
 

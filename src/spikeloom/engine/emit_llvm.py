@@ -1,4 +1,4 @@
-"""From a `Plan` to LLVM assembly: one function that runs the whole time loop over a slice of neurons.
+"""From a `Plan` to LLVM assembly: one function that runs the time loop over a slice of neurons.
 
 A kernel is `void f(i64 t0, i64 t1, i64 lo, i64 hi, ptr table)`. It runs the steps t0 .. t1 - 1
 (backwards for the backward kernel) for the neurons lo .. hi - 1, in chunks whose state stays in
@@ -56,7 +56,7 @@ class Layout:
     """Per parameter: one value per neuron, or one for all."""
 
 
-# ---------------------------------------------------------------------------------------- operations
+# -- operations
 
 _BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 _INTRINSIC = {
@@ -228,7 +228,7 @@ def _stored(dtype: torch.dtype) -> str:
     }[dtype]
 
 
-# ------------------------------------------------------------------------------------------- loops
+# -- loops
 
 
 class _Function:
@@ -392,7 +392,7 @@ class _Cursor:
         self.body.store(value, self._pointer(a), a.dtype)
 
 
-# ----------------------------------------------------------------------------------------- kernels
+# -- kernels
 
 
 def stored_keeps(plan: Plan, layout: Layout) -> dict[int, int]:

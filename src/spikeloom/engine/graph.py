@@ -122,16 +122,20 @@ class Sym:
 
     @property
     def is_bool(self) -> bool:
+        """Whether this is a truth value."""
         return self.builder.ops[self.id].is_bool
 
     def is_const(self, value: float) -> bool:
+        """Whether this is that constant."""
         op = self.builder.ops[self.id]
         return op.name == "const" and op.value == value
 
     def to_float(self) -> Sym:
+        """As a number: 0 or 1 for a truth value."""
         return self.builder.convert(self, to_bool=False)
 
     def to_bool(self) -> Sym:
+        """As a truth value: whether a number is not zero."""
         return self.builder.convert(self, to_bool=True)
 
     def __add__(self, other: Sym | float) -> Sym:
@@ -194,7 +198,9 @@ class Graph:
     grad_states: tuple[int | None, ...]
     grad_params: tuple[int | None, ...]
 
-    def closure(self, roots: tuple[int | None, ...], known: frozenset[int] = frozenset()) -> list[int]:
+    def closure(
+        self, roots: tuple[int | None, ...], known: frozenset[int] = frozenset()
+    ) -> list[int]:
         """What has to be evaluated to get `roots`, in order, stopping at what is `known`."""
         seen: set[int] = set()
         stack = [r for r in roots if r is not None]

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from spikeloom.engine.trace import HIDDEN, RANDOM
+from spikeloom.surrogate import Surrogate
 
 _ATOMS = (int, float, bool, str, bytes, complex, type(None), torch.dtype, torch.device)
 _DEPTH = 6
@@ -33,22 +34,31 @@ def identity(step: Callable[..., Any]) -> object:
     Raises:
         ValueError: If the step closes over a tensor that needs a gradient, or over a generator.
     """
-    if _is_constant(step):
-        return step.func, tuple(step.keywords.items())  # type: ignore[attr-defined]
-    return _key(step, _DEPTH)
+    known = _constant(step)
+    return known if known is not None else _key(step, _DEPTH)
 
 
-def _is_constant(step: Callable[..., Any]) -> bool:
-    """Steps of this package take all that they use as hashable keywords."""
+def _constant(step: Any) -> object | None:
+    """The key of a step of this package, which takes all that it uses as keywords; else None."""
     if type(step) is not functools.partial or step.args:
-        return False
+        return None
     if not step.func.__module__.startswith("spikeloom."):
-        return False
+        return None
+    values = []
+    for value in step.keywords.values():
+        if type(value) is functools.partial:
+            value = _constant(value)
+            if value is None:
+                return None
+        elif callable(value) and not isinstance(value, Surrogate):
+            return None
+        values.append(value)
+    key = step.func, tuple(step.keywords), tuple(values)
     try:
-        hash(tuple(step.keywords.values()))
+        hash(key)
     except TypeError:
-        return False
-    return "step" not in step.keywords
+        return None
+    return key
 
 
 def _key(value: Any, depth: int) -> object:

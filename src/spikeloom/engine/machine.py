@@ -1,8 +1,7 @@
 """LLVM assembly to machine code for this processor, through llvmlite.
 
-Steps compile to a few hundred bytes in some tens of milliseconds. Everything here runs under one lock
-(LLVM's compiler is not re-entrant through llvmlite); the compiled functions themselves run without
-it and without Python's lock.
+Steps compile to a few hundred bytes in some tens of milliseconds. Everything here runs under one
+lock (`cache.lock`); the compiled functions themselves run without it and without Python's.
 """
 
 from __future__ import annotations

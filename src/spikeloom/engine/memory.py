@@ -1,9 +1,10 @@
 """Large buffers that are used again.
 
-The operating system hands out large blocks as pages that fault on first touch, which costs more than
-the kernel that fills them. Blocks of a mebibyte and more are therefore kept when their tensor dies
-and given to the next one of about that size. Idle blocks never add up to more than was in use at
-once; `clear` returns them at once. No setting of the process's allocator is touched.
+The operating system hands out large blocks as pages that fault on first touch, which costs more
+than the kernel that fills them. Blocks of a mebibyte and more are therefore kept when their tensor
+dies and given to the next one of about that size. Idle blocks and those in use never add up to more
+than was once in use; `clear` lets go of the idle ones. No setting of the process's allocator is
+touched.
 """
 
 from __future__ import annotations

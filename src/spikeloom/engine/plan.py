@@ -26,6 +26,7 @@ class Need:
     params: tuple[bool, ...]
 
     def any(self) -> bool:
+        """Whether there is anything to differentiate."""
         return any((*self.inputs, *self.states, *self.params))
 
 
@@ -56,12 +57,24 @@ class Plan:
             if wanted and r is not None
         )
 
+    def gradients(self) -> tuple[tuple[bool, ...], tuple[bool, ...], tuple[bool, ...]]:
+        """Which gradients of inputs, initial state and parameters there are, and are wanted."""
+        g, n = self.graph, self.need
+        pairs = (
+            (g.grad_inputs, n.inputs),
+            (g.grad_states, n.states),
+            (g.grad_params, n.params),
+        )
+        inputs, states, params = (
+            tuple(w and r is not None for r, w in zip(roots, wanted, strict=True))
+            for roots, wanted in pairs
+        )
+        return inputs, states, params
+
     def bytes_per_step(self, itemsize: int = 4) -> int:
         """Bytes kept per element and time step, outputs not counted."""
         g = self.graph
-        return sum(
-            1 if g.ops[i].is_bool else itemsize for i in self.keep if i not in g.outs
-        )
+        return sum(1 if g.ops[i].is_bool else itemsize for i in self.keep if i not in g.outs)
 
 
 def make_plan(graph: Graph, need: Need, *, outs_at_hand: bool = True) -> Plan:
@@ -170,9 +183,7 @@ class _Search:
         entering_known = self._entering(sum(1 << i for i in keep))
         known = kept | {s for s in graph.states if entering_known >> s & 1}
         used = graph.closure(self.roots, known=kept)
-        entering = tuple(
-            k for k, s in enumerate(graph.states) if s in used and s in known
-        )
+        entering = tuple(k for k, s in enumerate(graph.states) if s in used and s in known)
         sources = tuple(graph.new_states[k] for k in entering)
         rebuilt = graph.closure(sources, known=kept)
         reads = {a for i in rebuilt for a in graph.ops[i].args} | set(sources)

@@ -11,6 +11,7 @@ from torch import Tensor
 from spikeloom.engine import cache
 from spikeloom.engine.emit_llvm import Kernel, Layout, backward, forward
 from spikeloom.engine.graph import LIBM, Graph
+from spikeloom.engine.identity import identity
 from spikeloom.engine.machine import Compiled, has_libm
 from spikeloom.engine.plan import Need, Plan, make_plan
 from spikeloom.engine.trace import CannotFuse, trace
@@ -48,6 +49,11 @@ class Executable:
         return found
 
 
+_programs: dict[object, Program] = {}
+_numbered: list[Step] = []
+_numbers: dict[object, int] = {}
+
+
 class Program:
     """A step: its graph per signature, or the reason why it has none."""
 
@@ -66,8 +72,13 @@ class Program:
         if found is None:
             with cache.lock():
                 try:
-                    found = trace(self.step, signature.n_inputs, signature.n_states,
-                                  signature.n_params, signature.dtype)
+                    found = trace(
+                        self.step,
+                        signature.n_inputs,
+                        signature.n_states,
+                        signature.n_params,
+                        signature.dtype,
+                    )
                     _check_libm(found)
                 except CannotFuse as reason:
                     found = reason
@@ -85,6 +96,30 @@ class Program:
             plan = make_plan(self.graph(signature), need, outs_at_hand=at_hand)
             found = self._executables.setdefault(key, Executable(plan, layout))
         return found
+
+
+def program(step: Step) -> Program:
+    """The program of a step, the same object for equal steps."""
+    key = identity(step)
+    found = _programs.get(key)
+    if found is None:
+        found = _programs.setdefault(key, Program(step))
+    return found
+
+
+def number_of(step: Step) -> int:
+    """A number for a step, in this process: `torch.compile` can hold on to numbers."""
+    key = identity(step)
+    number = _numbers.get(key)
+    if number is None:
+        _numbered.append(step)
+        number = _numbers[key] = len(_numbered) - 1
+    return number
+
+
+def numbered(number: int) -> Step:
+    """The step of that number."""
+    return _numbered[number]
 
 
 def _check_libm(graph: Graph) -> None:

@@ -1,4 +1,4 @@
-"""The plain loop over time: this file defines what is correct, every other backend must equal it."""
+"""The plain loop over time: it defines what is correct, every other backend must equal it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ HIDDEN = (
 )
 
 
-class CannotFuse(Exception):  # noqa: N818 - an answer more than an error
+class CannotFuse(Exception):
     """This step cannot be compiled; the message says why."""
 
 
@@ -57,7 +57,11 @@ class _Notes(TorchDispatchMode):
         return found[1] if found else None
 
     def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         values = (*args, *kwargs.values())

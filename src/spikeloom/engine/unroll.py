@@ -149,6 +149,6 @@ def _fit(
     if not fits:
         raise ValueError(
             f"unroll got {what}[{index}] of shape {tuple(value.shape)} for steps of shape "
-            f"{tuple(shape)}: it does not broadcast. Reshape it, or start from a state of this batch."
+            f"{tuple(shape)}: it does not broadcast. Reshape it, or take a state of this batch."
         )
     return value.expand(shape) if expand else value

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from spikeloom.engine.program import number_of
 from spikeloom.engine.unroll import check_sequence, compute_dtype, unroll
 
 Kind = Literal["decay", "positive", "real"]
 Value = float | Tensor
+Step = Callable[..., tuple[Tensor, ...]]
 
 
 def emitted(emit: Sequence[str], **signals: Tensor) -> tuple[Tensor, ...]:
@@ -36,10 +38,13 @@ class Neuron(nn.Module):
     broadcasts against `x.shape[2:]`.
     """
 
-    stateful: ClassVar[bool] = True
-    State: ClassVar[type]
-    signals: ClassVar[tuple[str, ...]] = ("spike", "v")
-    inputs: ClassVar[int] = 1
+    stateful = True
+    State: Any
+    """The NamedTuple class of the state."""
+    signals: tuple[str, ...] = ("spike", "v")
+    """What the neuron can emit."""
+    inputs: int = 1
+    """How many inputs the step takes."""
 
     def __init__(
         self,
@@ -62,8 +67,8 @@ class Neuron(nn.Module):
         self.backend = backend
         self.check_finite = check_finite
         self._kinds: dict[str, Kind] = {}
-        self._step: Callable[..., tuple[Tensor, ...]] | None = None
-        self._steps: dict[tuple[str, ...], Callable[..., tuple[Tensor, ...]]] = {}
+        self._step: Step | None = None
+        self._steps: dict[tuple[str, ...], Step] = {}
         self.taps: list[Tap] = []
 
     # -- what a subclass calls in its constructor -----------------------------------------------
@@ -79,13 +84,11 @@ class Neuron(nn.Module):
         elif kind == "decay":
             self.register_parameter(f"{name}_raw", nn.Parameter(torch.logit(t)))
         elif kind == "positive":  # the inverse of softplus, without overflow
-            self.register_parameter(
-                f"{name}_raw", nn.Parameter(t + torch.log(-torch.expm1(-t)))
-            )
+            self.register_parameter(f"{name}_raw", nn.Parameter(t + torch.log(-torch.expm1(-t))))
         else:
             self.register_parameter(name, nn.Parameter(t))
 
-    def _set_step(self, step: Callable[..., tuple[Tensor, ...]], **options: Any) -> None:
+    def _set_step(self, step: Step, **options: Any) -> None:
         """Give the step, after the last `_declare`; `options` are its keyword arguments."""
         unknown = [name for name in self.learn if name not in self._kinds]
         if unknown:
@@ -94,6 +97,7 @@ class Neuron(nn.Module):
                 f"only {_listed(self._kinds)}. Name parameters from that list."
             )
         self._step = partial(step, **options) if options else step
+        self._number = number_of(self._step)
 
     # -- parameters and state ---------------------------------------------------------------------
 
@@ -117,14 +121,17 @@ class Neuron(nn.Module):
             A `State` of tensors of that shape.
         """
         zeros = torch.zeros(1, dtype=dtype, device=device).expand(tuple(shape))
-        return self.State(*(zeros for _ in self.State._fields))  # type: ignore[attr-defined]
+        return self.State(*(zeros for _ in self.State._fields))
 
     def _params_for(self, x: Tensor, batch_axes: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
         """The parameters, in the computing dtype, shaped to broadcast against `x[t]`."""
         feature_axes = x.ndim - batch_axes
+        buffers = self._buffers  # attribute look-up on a module is slow, and this runs every step
         params = []
         for name in self._kinds:
-            p: Tensor = getattr(self, name)
+            p = buffers.get(name)
+            if p is None:
+                p = getattr(self, name)
             if p.dtype != dtype:
                 p = p.to(dtype)
             if p.ndim == 1 and p.numel() > 1:
@@ -143,7 +150,7 @@ class Neuron(nn.Module):
         shape = x.shape[batch_axes - 1 :]
         if state is None:
             return self.rest(shape, dtype=dtype, device=x.device)
-        fields = self.State._fields  # type: ignore[attr-defined]
+        fields = self.State._fields
         if isinstance(state, Tensor) or len(state) != len(fields):
             got = "a tensor" if isinstance(state, Tensor) else f"{len(state)} values"
             raise TypeError(
@@ -177,21 +184,17 @@ class Neuron(nn.Module):
             TypeError: If `x` is not floating point, or `state` is not a state of this neuron.
             ValueError: If `x` has no time axis, or shapes do not fit.
         """
-        xs = self._inputs(x)
-        first = check_sequence(self._name(), xs)
-        if self.check_finite:
-            _check_finite(self._name(), xs)
-        dtype = compute_dtype(first.dtype)
-        before = self._state_for(first, 2, state, dtype)
-        params = self._params_for(first, 2, dtype)
-        names = self._emit
-        for tap in self.taps:
-            names += tuple(n for n in (tap.signal,) if n not in names)
-        out, after = unroll(self._step_of(names), xs, before, params, backend=self.backend)
-        outs = out if isinstance(out, tuple) else (out,)
-        for tap in self.taps:
-            tap.take(outs[names.index(tap.signal)])
-        return self._result(outs), self.State(*after)
+        xs, before, params = self.prepare(x, state)
+        names = self.names()
+        if torch.compiler.is_compiling() and self.backend != "reference":
+            from spikeloom.engine import opaque  # loads torch's compiler
+
+            dtype = compute_dtype(xs[0].dtype)
+            outs, after = opaque.run(self._number, names, xs, before, params, dtype)
+        else:
+            out, after = unroll(self.step_for(names), xs, before, params, backend=self.backend)
+            outs = out if isinstance(out, tuple) else (out,)
+        return self.result(names, outs), self.State(*after)
 
     def step(self, x_t: Tensor | tuple[Tensor, ...], state: Any = None) -> tuple[Any, Any]:
         """Run one time step, in plain torch operations: for streaming and for export.
@@ -203,18 +206,61 @@ class Neuron(nn.Module):
         Returns:
             What `emit` names, `[B, ...]`, and the new state.
         """
-        xs = self._inputs(x_t)
-        first = xs[0]
+        outs, after = self.step_signals(x_t, state, self._emit)
+        return (outs[0] if isinstance(self.emit, str) else outs), after
+
+    # -- for layers that run a neuron in a loop of their own --------------------------------------
+
+    def prepare(self, x: Tensor | tuple[Tensor, ...], state: Any) -> tuple[Any, Any, Any]:
+        """Check a call and bring its parts together: inputs, initial state, parameters."""
+        xs = self._inputs(x)
+        first = check_sequence(self._name(), xs)
+        if self.check_finite:
+            _check_finite(self._name(), xs)
         dtype = compute_dtype(first.dtype)
-        before = self._state_for(first, 1, state, dtype)
-        params = self._params_for(first, 1, dtype)
-        if dtype != first.dtype:
+        return xs, self._state_for(first, 2, state, dtype), self._params_for(first, 2, dtype)
+
+    def names(self, first: str | None = None) -> tuple[str, ...]:
+        """The signals that a run has to return: `first`, what is emitted, what is recorded."""
+        names = self._emit if first is None else (first, *self._emit)
+        if self.taps or first is not None:
+            names = tuple(dict.fromkeys((*names, *(tap.signal for tap in self.taps))))
+        return names
+
+    def step_for(self, names: tuple[str, ...]) -> Step:
+        """The step that returns these signals before the new state."""
+        step = self._steps.get(names)
+        if step is None:
+            if self._step is None:
+                raise TypeError(
+                    f"{self._name()} has no step: Neuron is abstract. Call self._set_step(...) "
+                    "in its constructor, or make a neuron of your own with sl.neuron(step, ...)."
+                )
+            step = self._steps[names] = partial(self._step, emit=names)
+        return step
+
+    def step_signals(self, x_t: Any, state: Any, names: tuple[str, ...]) -> tuple[Any, Any]:
+        """One time step in plain torch operations: these signals, and the new state."""
+        xs = self._inputs(x_t)
+        given = xs[0].dtype
+        dtype = compute_dtype(given)
+        before = self._state_for(xs[0], 1, state, dtype)
+        params = self._params_for(xs[0], 1, dtype)
+        if dtype != given:
             xs = tuple(x.to(dtype) for x in xs)
-        result = self._step_of(self._emit)(*xs, *before, *params)
-        outs = result[: len(self._emit)]
-        if dtype != first.dtype:
-            outs = tuple(out.to(first.dtype) for out in outs)
-        return self._result(outs), self.State(*result[len(self._emit) :])
+        result = self.step_for(names)(*xs, *before, *params)
+        outs = result[: len(names)]
+        if dtype != given:
+            outs = tuple(out.to(given) for out in outs)
+        return outs, self.State(*result[len(names) :])
+
+    def result(self, names: tuple[str, ...], outs: tuple[Tensor, ...]) -> Any:
+        """Serve the recorders, and return what `emit` names."""
+        for tap in self.taps:
+            tap.take(outs[names.index(tap.signal)])
+        if isinstance(self.emit, str):
+            return outs[names.index(self.emit)]
+        return tuple(outs[names.index(name)] for name in self._emit)
 
     def _inputs(self, x: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         xs = x if isinstance(x, tuple) else (x,)
@@ -229,22 +275,13 @@ class Neuron(nn.Module):
             )
         return xs
 
-    def _result(self, outs: tuple[Tensor, ...]) -> Any:
-        return outs[0] if isinstance(self.emit, str) else outs[: len(self._emit)]
-
-    def _step_of(self, names: tuple[str, ...]) -> Callable[..., tuple[Tensor, ...]]:
-        step = self._steps.get(names)
-        if step is None:
-            if self._step is None:
-                raise TypeError(
-                    f"{self._name()} has no step: Neuron is abstract. Call self._set_step(...) "
-                    "in its constructor, or make a neuron of your own with sl.neuron(step, ...)."
-                )
-            step = self._steps[names] = partial(self._step, emit=names)
-        return step
-
     def _name(self) -> str:
         return type(self).__name__
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._step is not None:  # numbers of steps belong to a process
+            self._number = number_of(self._step)
 
     def extra_repr(self) -> str:
         """The parameters and, where it is not the default, what the neuron emits."""
@@ -285,8 +322,8 @@ def _check_value(owner: str, name: str, t: Tensor, kind: Kind, *, learn: bool) -
         )
     if kind == "decay" and learn and (low <= 0 or high >= 1):
         raise ValueError(
-            f"{owner} got {name}={low if low <= 0 else high:.4g} to learn: it is stored as a logit, "
-            f"which is infinite at 0 and 1. Start strictly between, for example {name}=0.9."
+            f"{owner} got {name}={low if low <= 0 else high:.4g} to learn: it is stored as a "
+            f"logit, which is infinite at 0 and 1. Start strictly between, say {name}=0.9."
         )
     if kind == "positive" and learn and low <= 0:
         raise ValueError(
@@ -301,6 +338,6 @@ def _check_finite(owner: str, xs: Sequence[Tensor]) -> None:
         if not bool(good.all()):
             where = tuple(int(i) for i in (~good).nonzero()[0])
             raise ValueError(
-                f"{owner} got x[{', '.join(map(str, where))}] = {float(x[where])}: not finite, and a "
-                "membrane never forgets it. Look for it in the data or the layer before."
+                f"{owner} got x[{', '.join(map(str, where))}] = {float(x[where])}: not finite, and "
+                "a membrane never forgets it. Look for it in the data or the layer before."
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import cache, partial
 from typing import Any, final
 
 import torch
@@ -61,8 +61,13 @@ def neuron(
         ...     v = beta * v + x
         ...     s = spike(v - 1.0 - a)
         ...     return s, v * (1 - s), rho * a + 0.2 * s
-        >>> layer = sl.neuron(adaptive, params={"beta": 0.9, "rho": 0.95}, state=("v", "a"),
-        ...                   decays=("beta", "rho"), learn=("rho",))
+        >>> layer = sl.neuron(
+        ...     adaptive,
+        ...     params={"beta": 0.9, "rho": 0.95},
+        ...     state=("v", "a"),
+        ...     decays=("beta", "rho"),
+        ...     learn=("rho",),
+        ... )
         >>> spikes, state = layer(torch.rand(5, 2, 3))
         >>> tuple(spikes.shape), state._fields
         ((5, 2, 3), ('v', 'a'))
@@ -106,19 +111,15 @@ class Custom(Neuron):
                     )
         self._label = getattr(step, "__name__", type(step).__name__)
         self._rest = rest
+        self.State = _state_type(self._label, tuple(rest))
         self._outputs = outputs
-        self.inputs = inputs  # type: ignore[misc]
-        self.signals = outputs  # type: ignore[misc]
+        self.inputs = inputs
+        self.signals = outputs
         super().__init__(**options)
         for name, value in params.items():
             kind = "decay" if name in decays else "positive" if name in positive else "real"
             self._declare(name, value, kind)
         self._set_step(partial(_selected, step=step, outputs=outputs, states=len(rest)))
-
-    @property
-    def State(self) -> Any:  # type: ignore[override]  # noqa: N802 - a class
-        """The NamedTuple of this neuron's state."""
-        return _state_type(f"{self._label}_state", tuple(self._rest))
 
     def rest(self, shape: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> Any:
         """The state from which a run without a state starts, as given to `neuron`."""
@@ -132,6 +133,13 @@ class Custom(Neuron):
 
     def _name(self) -> str:
         return self._label
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "State"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.State = _state_type(self._label, tuple(self._rest))
 
 
 def _selected(
@@ -149,9 +157,10 @@ def _selected(
     return (*(named[name] for name in emit), *result[len(outputs) :])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _state_type(name: str, fields: tuple[str, ...]) -> Any:
-    kind = namedtuple(name, fields)  # noqa: PYI024 - the fields are known at run time only
+    """A NamedTuple class made at run time, whose values can be pickled all the same."""
+    kind = namedtuple(f"{name}_state" if name.isidentifier() else "State", fields)
 
     def reduce(self: tuple[Any, ...]) -> tuple[Any, ...]:
         return _rebuild, (name, fields, tuple(self))

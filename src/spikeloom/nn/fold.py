@@ -10,7 +10,7 @@ from spikeloom.nn.sequential import check_layer, fold_call, is_stateful
 
 
 @final
-class fold(nn.Module):  # noqa: N801 - read as a verb: sl.fold(conv)(x)
+class fold(nn.Module):
     """A stateless module over a whole sequence: `[T, B, ...]` in, `[T, B, ...]` out.
 
     Args:

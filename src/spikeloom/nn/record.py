@@ -14,7 +14,9 @@ _SIGNALS = {"spikes": "spike", "spike": "spike", "v": "v"}
 
 
 @contextmanager
-def record(net: nn.Module, what: str = "spikes", *, grad: bool = False) -> Iterator[dict[str, Tensor]]:
+def record(
+    net: nn.Module, what: str = "spikes", *, grad: bool = False
+) -> Iterator[dict[str, Tensor]]:
     """Record a signal of every neuron layer in `net` that has it.
 
     Args:

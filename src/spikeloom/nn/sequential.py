@@ -36,9 +36,7 @@ def check_layer(owner: str, name: str, layer: Any) -> None:
     """Raise if `layer` cannot be a child of a container that threads states."""
     if not isinstance(layer, nn.Module):
         hint = "Use nn.ReLU() for a function such as F.relu, or subclass nn.Module."
-        raise TypeError(
-            f"{owner} got {layer!r} as layer {name}: layers are modules. {hint}"
-        )
+        raise TypeError(f"{owner} got {layer!r} as layer {name}: layers are modules. {hint}")
     if isinstance(layer, _RNNS) and layer.batch_first:
         raise ValueError(
             f"{owner} got {type(layer).__name__}(batch_first=True) as layer {name}: time is the "
@@ -119,9 +117,7 @@ class Sequential(nn.Module):
             self.add_module(str(i), layer)
         self.check_finite = check_finite
 
-    def forward(
-        self, x: Tensor, state: Sequence[Any] | None = None
-    ) -> tuple[Any, tuple[Any, ...]]:
+    def forward(self, x: Tensor, state: Sequence[Any] | None = None) -> tuple[Any, tuple[Any, ...]]:
         """Run the layers over time.
 
         Args:
