@@ -42,27 +42,25 @@ if TYPE_CHECKING:
 
 # Imported when first used, so that the command line can answer without loading torch.
 _HOME = {
-    "BackendError": "engine",
-    "FallbackWarning": "engine",
-    "unroll": "engine",
-    "IF": "neurons",
-    "LI": "neurons",
-    "LIF": "neurons",
-    "Synaptic": "neurons",
-    "neuron": "neurons",
-    "Recurrent": "nn",
-    "Residual": "nn",
-    "Sequential": "nn",
-    "detach": "nn",
-    "fold": "nn",
-    "record": "nn",
-    "summary": "nn",
+    "BackendError": "engine.backends",
+    "FallbackWarning": "engine.backends",
+    "unroll": "engine.unroll",
+    "IF": "neurons.iaf",
+    "LI": "neurons.li",
+    "LIF": "neurons.lif",
+    "Synaptic": "neurons.synaptic",
+    "neuron": "neurons.custom",
+    "Recurrent": "nn.recurrent",
+    "Residual": "nn.residual",
+    "Sequential": "nn.sequential",
+    "detach": "nn.state",
+    "fold": "nn.fold",
+    "record": "nn.record",
+    "summary": "nn.summary",
 }
 _PACKAGES = (
     "data", "decode", "encode", "engine", "loss", "metric", "plot", "surrogate", "train",
 )  # fmt: skip
-
-__all__ = ["__version__", *_HOME, *_PACKAGES]
 
 
 def __getattr__(name: str) -> Any:
@@ -76,4 +74,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(("__version__", *_HOME, *_PACKAGES))

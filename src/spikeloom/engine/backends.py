@@ -6,6 +6,8 @@ can), and one that runs it. `"auto"` takes the first that can.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -71,11 +73,11 @@ def _auto(call: Call) -> Result:
 
 
 def _named(call: Call, backend: str) -> Result:
+    check_name(backend)
     if backend == "reference":
-        program(call.step)  # a step that hides state from its key is refused on every backend
+        with contextlib.suppress(CannotFuse):  # an impure step is refused on every backend
+            program(call.step).graph(_signature(call))
         return _reference(call)
-    if backend != "cpu":
-        raise unknown(backend)
     reason = _why_not_cpu(call)
     if reason is None:
         try:
@@ -88,12 +90,13 @@ def _named(call: Call, backend: str) -> Result:
     )
 
 
-def unknown(backend: str) -> ValueError:
-    """The error for a name that is no backend."""
-    return ValueError(
-        f'unroll got backend={backend!r}: there is no such backend. Use "auto", '
-        '"reference" (the plain loop) or "cpu" (compiled).'
-    )
+def check_name(backend: str) -> None:
+    """Raise unless there is a backend of that name."""
+    if backend not in ("auto", "reference", "cpu"):
+        raise ValueError(
+            f'got backend={backend!r}: there is no such backend. Use "auto", "reference" (the '
+            'plain loop) or "cpu" (compiled).'
+        )
 
 
 def why_not_cpu(dtype: torch.dtype, tensors: Iterable[Tensor]) -> str | None:
@@ -123,9 +126,12 @@ def _cpu(call: Call, here: Program) -> Result:
     i, s = len(call.xs), len(call.xs) + len(call.state)
     need = Need(tuple(flags[:i]), tuple(flags[i:s]), tuple(flags[s:]))
     layout = Layout(call.xs[0].dtype, tuple(p.numel() != 1 for p in call.params))
-    signature = Signature(i, len(call.state), len(call.params), call.dtype)
-    executable: Executable = here.executable(signature, need, layout)
+    executable: Executable = here.executable(_signature(call), need, layout)
     return cpu.run(executable, call.xs, call.state, call.params)
+
+
+def _signature(call: Call) -> Signature:
+    return Signature(len(call.xs), len(call.state), len(call.params), call.dtype)
 
 
 def _reference(call: Call) -> Result:
@@ -141,8 +147,19 @@ def _warn_once(here: Program, reason: CannotFuse) -> None:
         warnings.warn(
             f"{_name(here.step)} runs on the reference loop: {reason}.",
             FallbackWarning,
-            stacklevel=5,
+            stacklevel=_frames_to_user(),
         )
+
+
+def _frames_to_user() -> int:
+    """How far up the call came from outside of this package and of torch."""
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(("spikeloom.", "torch.")):
+            break
+        frame, depth = frame.f_back, depth + 1
+    return depth
 
 
 def _name(step: Any) -> str:

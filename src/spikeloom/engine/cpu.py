@@ -277,7 +277,7 @@ class Call:
             return t.data_ptr(), self.neurons, 1
         if t.stride()[1:] == (0,) * (t.ndim - 1) and t.stride(0) == 0:
             # One value for all: a chunk of it.
-            t = t.detach().reshape(-1)[:1].expand(CHUNK).contiguous()
+            t = t.detach().reshape(-1)[:1].expand(min(CHUNK, self.neurons)).contiguous()
             self.alive.append(t)
             return t.data_ptr(), 0, 0
         if t.shape[0] > 0 and t[0].is_contiguous():  # constant or strided in time

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spikeloom.engine import backends, cpu, memory
+from spikeloom.engine import backends, cpu, memory, reference
 from spikeloom.engine.emit_llvm import Layout, keep_dtype, stored_keeps
 from spikeloom.engine.plan import Need
 from spikeloom.engine.program import Executable, Signature, program
@@ -55,7 +55,8 @@ def unroll_feedback(
         BackendError: If the backend asked for by name cannot run this.
         ValueError: If the connection does not return to the shape of the population.
     """
-    if backend in ("auto", "cpu"):
+    backends.check_name(backend)
+    if backend != "reference":
         reason = _why_not_fused(x, state, params, connection)
         if reason is None:
             try:
@@ -66,8 +67,6 @@ def unroll_feedback(
             raise backends.BackendError(
                 f'backend="cpu" cannot run this recurrent layer: {reason}. Use backend="auto".'
             )
-    elif backend != "reference":
-        raise backends.unknown(backend)
     return _loop(step, x, state, last, params, connection)
 
 
@@ -78,6 +77,8 @@ def _why_not_fused(
         return f"the fused loop knows nn.Linear, and this is {type(connection).__name__}"
     if x.ndim != 3 or x.dtype != connection.weight.dtype or torch.is_autocast_enabled("cpu"):
         return "the fused loop takes [T, B, N] in the dtype of the weight, without autocast"
+    if connection.weight.shape != (x.shape[2], x.shape[2]):
+        return "its matrix is not square"
     if torch.compiler.is_compiling() or connection._forward_hooks or connection._forward_pre_hooks:
         return "it is being compiled by torch, or its connection has hooks"
     return backends.why_not_cpu(x.dtype, (x, *state, *params))
@@ -108,10 +109,9 @@ def _loop(
         outs, now = [o.to(x.dtype) for o in result[:split]], tuple(result[split:])
         last = outs[0]
         rows.append(tuple(outs))
-    if not rows:
-        raise ValueError(
-            f"Recurrent got x of shape {tuple(x.shape)}: no time step. Pass at least one."
-        )
+    if not rows:  # no time step
+        empty, now = reference.run(step, (x.to(dtype),), state, params)
+        return tuple(o.to(x.dtype) for o in empty), now, last
     return tuple(torch.stack(series) for series in zip(*rows, strict=True)), now, last
 
 

@@ -2,14 +2,16 @@
 
 The operating system hands out large blocks as pages that fault on first touch, which costs more
 than the kernel that fills them. Blocks of a mebibyte and more are therefore kept when their tensor
-dies and given to the next one of about that size. Idle blocks and those in use never add up to more
-than was once in use; `clear` lets go of the idle ones. No setting of the process's allocator is
-touched.
+dies and given to the next one of about that size; where the system knows huge pages, blocks ask for
+them. Idle blocks and those in use never add up to more than was once in use; `clear` lets go of the
+idle ones. No setting of the process's allocator is touched.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
+import mmap
 import os
 import threading
 import weakref
@@ -22,6 +24,7 @@ from torch import Tensor
 
 _SMALL = 1 << 20
 _SLACK = 1.25
+_HUGE = 1 << 21
 
 
 class Pool:
@@ -29,8 +32,8 @@ class Pool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._returned: deque[Tensor] = deque()
-        self._idle: list[Tensor] = []  # oldest first
+        self._returned: deque[mmap.mmap] = deque()
+        self._idle: list[mmap.mmap] = []  # oldest first
         self._used = 0
         self._peak = 0
 
@@ -40,7 +43,7 @@ class Pool:
         if size < _SMALL:
             return torch.empty(tuple(shape), dtype=dtype)
         block = self._take(size)
-        lease = block.numpy()[:size].view(_Lease)
+        lease = np.frombuffer(block, dtype=np.uint8, count=size).view(_Lease)
         # The tensor holds the lease. A finalizer may run anywhere, so it only appends: no lock.
         weakref.finalize(lease, self._returned.append, block).atexit = False
         return torch.from_numpy(lease).view(dtype).view(tuple(shape))
@@ -56,33 +59,44 @@ class Pool:
         """Bytes held without being in use."""
         with self._lock:
             self._collect()
-            return sum(block.numel() for block in self._idle)
+            return sum(len(block) for block in self._idle)
 
-    def _take(self, size: int) -> Tensor:
+    def _take(self, size: int) -> mmap.mmap:
         with self._lock:
             self._collect()
             block = self._fitting(size)
-            self._used += size if block is None else block.numel()
+            self._used += size if block is None else len(block)
             self._peak = max(self._peak, self._used)
             self._trim()
-        return torch.empty(size, dtype=torch.uint8) if block is None else block
+        return _block(size) if block is None else block
 
-    def _fitting(self, size: int) -> Tensor | None:
+    def _fitting(self, size: int) -> mmap.mmap | None:
         for i in range(len(self._idle) - 1, -1, -1):
-            if size <= self._idle[i].numel() <= size * _SLACK:
+            if size <= len(self._idle[i]) <= size * _SLACK:
                 return self._idle.pop(i)
         return None
 
     def _collect(self) -> None:
         while self._returned:
             block = self._returned.popleft()
-            self._used -= block.numel()
+            self._used -= len(block)
             self._idle.append(block)
 
     def _trim(self) -> None:
-        idle = sum(block.numel() for block in self._idle)
+        idle = sum(len(block) for block in self._idle)
         while self._idle and idle + self._used > self._peak:
-            idle -= self._idle.pop(0).numel()
+            idle -= len(self._idle.pop(0))
+
+
+def _block(size: int) -> mmap.mmap:
+    """Anonymous memory, private to the process and its children."""
+    if os.name == "nt":
+        return mmap.mmap(-1, size)
+    block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel built without them
+            block.madvise(mmap.MADV_HUGEPAGE)
+    return block
 
 
 class _Lease(np.ndarray):

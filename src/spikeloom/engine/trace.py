@@ -69,28 +69,32 @@ class _Notes(TorchDispatchMode):
             raise ValueError(RANDOM.format(func))
         if not any(isinstance(v, Tensor) and id(v) in self.known for v in _flat(values)):
             return func(*args, **kwargs)  # a constant under construction
-        self._refuse(func)
-        out = func(*args, **kwargs)
-        self._check_pointwise(func, out)
-        rule = TABLE.get(func.overloadpacket.__name__)
-        if rule is None:
-            raise CannotFuse(f"there is no compiled form of {func}")
-        operands = [self._operand(a) for a in args]
-        options = {k: self._operand(v) for k, v in kwargs.items()}
-        try:
-            sym = rule(self.builder, *operands, **options)
-        except NotImplementedError as error:
-            raise CannotFuse(f"{func}: {error}") from None
-        return self.name(out, sym.to_bool() if out.dtype == torch.bool else sym.to_float())
-
-    def _refuse(self, func: Any) -> None:
         name = func.overloadpacket.__name__
         if name in ("_local_scalar_dense", "is_nonzero"):
             raise CannotFuse(
                 "it branches in Python on a value (float(v), or `if v > 0`); use torch.where"
             )
         if func._schema.is_mutable:
-            raise CannotFuse(f"it changes a tensor in place ({name}); write v = v + x, not v += x")
+            self._check_unshared(name, args[0])
+        operands = [self._operand(a) for a in args]
+        options = {k: self._operand(v) for k, v in kwargs.items()}
+        out = func(*args, **kwargs)
+        self._check_pointwise(func, out)
+        rule = TABLE.get(name) or TABLE.get(name.removesuffix("_"))
+        if rule is None:
+            raise CannotFuse(f"there is no compiled form of {func}")
+        try:
+            sym = rule(self.builder, *operands, **options)
+        except NotImplementedError as error:
+            raise CannotFuse(f"{func}: {error}") from None
+        return self.name(out, sym.to_bool() if out.dtype == torch.bool else sym.to_float())
+
+    def _check_unshared(self, name: str, changed: Any) -> None:
+        """A change in place is a new value of that tensor, unless others look at its memory."""
+        memory = changed.untyped_storage().data_ptr()
+        for other, _ in self.known.values():
+            if other is not changed and other.untyped_storage().data_ptr() == memory:
+                raise CannotFuse(f"it changes memory in place that others see ({name})")
 
     def _check_pointwise(self, func: Any, out: Any) -> None:
         if not isinstance(out, Tensor) or out.shape not in ((_SIZE,), (1,), ()):
@@ -170,7 +174,7 @@ def trace(step: Step, n_inputs: int, n_states: int, n_params: int, dtype: torch.
             try:
                 result = step(*args)
             except RuntimeError as error:  # what torch raises when shapes do not fit
-                raise CannotFuse(f"it is not pointwise: {error}") from None
+                raise CannotFuse(f"on seven neurons as one vector torch says: {error}") from None
         values = _check_result(step, result, notes, n_states)
         roots = [notes.sym(v) or builder.const(v.item()) for v in values]
         seeds = [leaf("grad") for _ in values]
@@ -219,8 +223,11 @@ def _gradient(tensor: Tensor, notes: _Notes) -> int:
 def _check_result(step: Step, result: Any, notes: _Notes, n_states: int) -> list[Tensor]:
     name = getattr(step, "__name__", "the step")
     if not isinstance(result, tuple | list) or not all(isinstance(v, Tensor) for v in result):
+        got = type(result).__name__
+        if isinstance(result, tuple | list):
+            got = f"({', '.join(type(v).__name__ for v in result)})"
         raise TypeError(
-            f"{name} returned {type(result).__name__}: a step returns the tuple of tensors "
+            f"{name} returned {got}: a step returns the tuple of tensors "
             "(*outputs, *new_state). Add a comma after a single value."
         )
     if len(result) <= n_states:

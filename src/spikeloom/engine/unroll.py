@@ -61,7 +61,7 @@ def unroll(
     dtype = compute_dtype(first.dtype)
     shape = first.shape[1:]
     if len(xs) > 1 and any(other.shape != first.shape for other in xs):
-        xs = _together(xs)
+        xs = broadcast(xs)
         shape = xs[0].shape[1:]
     state = tuple(_fit("state", i, s, shape, dtype) for i, s in enumerate(state))
     params = tuple(_fit("params", i, p, shape, dtype, expand=False) for i, p in enumerate(params))
@@ -109,13 +109,14 @@ def check_sequence(owner: str, xs: Sequence[Any], axes: int = 3) -> Tensor:
     return xs[0]
 
 
-def _together(xs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def broadcast(xs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Several inputs, expanded to one shape."""
     try:
         return torch.broadcast_tensors(*xs)
     except RuntimeError as error:
         shapes = ", ".join(str(tuple(x.shape)) for x in xs)
         raise ValueError(
-            f"unroll got inputs of shapes {shapes}: they do not broadcast to one [T, *shape]. "
+            f"got inputs of shapes {shapes}: they do not broadcast to one [T, *shape]. "
             "Give all inputs the same number of steps and matching shapes."
         ) from error
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
+from keyword import iskeyword
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
-from spikeloom.neurons.abstract import Neuron, Value
+from spikeloom.neurons.abstract import Neuron
+from spikeloom.neurons.parameters import Value
 
 Step = Callable[..., tuple[Tensor, ...]]
 
@@ -19,12 +21,12 @@ def neuron(
     step: Step,
     *,
     params: Mapping[str, Value] | None = None,
-    state: Sequence[str] | Mapping[str, float] = ("v",),
-    outputs: Sequence[str] = ("spike",),
+    state: str | Iterable[str] | Mapping[str, float] = ("v",),
+    outputs: str | Iterable[str] = ("spike",),
     inputs: int = 1,
-    decays: Iterable[str] = (),
-    positive: Iterable[str] = (),
-    learn: Iterable[str] = (),
+    decays: str | Iterable[str] = (),
+    positive: str | Iterable[str] = (),
+    learn: str | Iterable[str] = (),
     emit: str | tuple[str, ...] | None = None,
     backend: str = "auto",
     check_finite: bool = False,
@@ -72,19 +74,41 @@ def neuron(
         >>> tuple(spikes.shape), state._fields
         ((5, 2, 3), ('v', 'a'))
     """
+    names = _names("outputs", outputs, at_least=1)
+    states = _names("state", tuple(state) if isinstance(state, Mapping) else state)
     return Custom(
         step,
-        dict(params or {}),
-        dict(state) if isinstance(state, Mapping) else dict.fromkeys(state, 0.0),
-        tuple(outputs),
+        dict(zip(_names("params", tuple(params or ())), (params or {}).values(), strict=True)),
+        dict(state) if isinstance(state, Mapping) else dict.fromkeys(states, 0.0),
+        names,
         inputs,
-        tuple(decays),
-        tuple(positive),
-        emit=emit if emit is not None else (outputs[0] if len(outputs) == 1 else tuple(outputs)),
+        _names("decays", decays),
+        _names("positive", positive),
+        emit=emit if emit is not None else (names[0] if len(names) == 1 else names),
         learn=learn,
         backend=backend,
         check_finite=check_finite,
     )
+
+
+def _names(what: str, given: str | Iterable[str], at_least: int = 0) -> tuple[str, ...]:
+    """Names as a tuple: each a plain word of its own."""
+    names = (given,) if isinstance(given, str) else tuple(given)
+    if len(names) < at_least:
+        raise ValueError(
+            f"neuron got {what}={names!r}: a neuron has at least {at_least}. Name it: "
+            f'{what}=("spike",).'
+        )
+    for i, name in enumerate(names):
+        taken = what == "params" and (hasattr(Custom, name) or name.endswith("_raw"))
+        plain = name.isidentifier() and not name.startswith("_") and not iskeyword(name)
+        if taken or not plain or name in names[:i]:
+            why = "is taken by the module" if taken else "is not a plain word of its own"
+            raise ValueError(
+                f"neuron got {what}={names!r}: {name!r} {why}. Choose another name, such as "
+                f"{name.strip('_') or 'x'}1."
+            )
+    return names
 
 
 @final

@@ -8,7 +8,8 @@ from typing import NamedTuple, Self, final
 from torch import Tensor
 
 from spikeloom.discretise import decay
-from spikeloom.neurons.abstract import Neuron, Value, emitted
+from spikeloom.neurons.abstract import Neuron, emitted
+from spikeloom.neurons.parameters import Value
 from spikeloom.reset import Reset, check_reset, reset
 from spikeloom.surrogate import ATan, Fire, Surrogate
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeloom.engine.feedback import unroll_feedback
+from spikeloom.engine.unroll import check_sequence
 from spikeloom.neurons.abstract import Neuron
 from spikeloom.nn.sequential import check_layer, is_stateful
 
@@ -82,8 +83,9 @@ class Recurrent(nn.Module):
             What the neuron emits, `[T, B, ...]`, and the final state.
         """
         neuron = self.neuron
-        (x,), before, params = neuron.prepare(x, None if state is None else state.neuron)
-        last = torch.zeros_like(x[:1])[0] if state is None else self._last(state, x)
+        inner, last = self._unpack(state)
+        (x,), before, params = neuron.prepare(x, inner)
+        last = self._last(last, x.shape[1:], x)
         fed_back = "spike" if "spike" in neuron.signals else neuron.signals[0]
         names = neuron.names(first=fed_back)
         outs, after, last = unroll_feedback(
@@ -102,18 +104,40 @@ class Recurrent(nn.Module):
             What the neuron emits, `[B, ...]`, and the new state.
         """
         neuron = self.neuron
-        inner = None if state is None else state.neuron
-        last = torch.zeros_like(x_t) if state is None else state.last
+        inner, last = self._unpack(state)
+        check_sequence("Recurrent.step", (x_t,), axes=2)
+        last = self._last(last, x_t.shape, x_t)
         fed_back = "spike" if "spike" in neuron.signals else neuron.signals[0]
         names = neuron.names(first=fed_back)
         outs, after = neuron.step_signals(x_t + self.connection(last), inner, names)
         return neuron.result(names, outs), RecurrentState(after, outs[0])
 
-    def _last(self, state: RecurrentState, x: Tensor) -> Tensor:
-        if state.last.shape != x.shape[1:]:
-            raise ValueError(
-                f"Recurrent got a state with last of shape {tuple(state.last.shape)} for an input "
-                f"whose steps have shape {tuple(x.shape[1:])}: it belongs to another batch or "
-                "layer. Hand on the state of the same batch, or None to start from rest."
+    def _unpack(self, state: Any) -> tuple[Any, Tensor | None]:
+        if state is None:
+            return None, None
+        if not isinstance(state, tuple | list) or len(state) != 2:
+            raise TypeError(
+                f"Recurrent got a state of type {type(state).__name__}: its state is "
+                "RecurrentState(neuron, last). Hand on the state that the last call returned, or "
+                "None to start from rest."
             )
-        return state.last
+        return state[0], state[1]
+
+    def _last(self, last: Tensor | None, shape: torch.Size, like: Tensor) -> Tensor:
+        size = getattr(self.connection, "in_features", None)
+        if size is not None and shape[-1] != size:
+            raise ValueError(
+                f"Recurrent got an input with {shape[-1]} neurons per step (shape {tuple(shape)}), "
+                f"but its connection takes {size}. Build it for {shape[-1]}, or change the layer "
+                "before."
+            )
+        if last is None:
+            return like.new_zeros(shape)
+        if not isinstance(last, Tensor) or last.shape != shape:
+            got = tuple(last.shape) if isinstance(last, Tensor) else type(last).__name__
+            raise ValueError(
+                f"Recurrent got a state with last of shape {got} for an input whose steps have "
+                f"shape {tuple(shape)}: it belongs to another batch or layer. Hand on the state of "
+                "the same batch, or None to start from rest."
+            )
+        return last

@@ -60,7 +60,7 @@ class Residual(nn.Module):
         Returns:
             Their sum, and the pair of final states.
         """
-        branch, skip = (None, None) if state is None else state
+        branch, skip = self._unpack(state)
         y, branch = self.layers(x, branch)
         if self.skip is None:
             z = x
@@ -72,7 +72,7 @@ class Residual(nn.Module):
 
     def step(self, x_t: Tensor, state: tuple[Any, Any] | None = None) -> tuple[Tensor, Any]:
         """Run one time step, `[B, ...]`; as `forward` otherwise."""
-        branch, skip = (None, None) if state is None else state
+        branch, skip = self._unpack(state)
         y, branch = self.layers.step(x_t, branch)
         if self.skip is None:
             z = x_t
@@ -85,7 +85,23 @@ class Residual(nn.Module):
             z = self.skip(x_t)
         return self._sum(y, z), (branch, skip)
 
-    def _sum(self, y: Tensor, z: Tensor) -> Tensor:
+    def _unpack(self, state: Any) -> tuple[Any, Any]:
+        if state is None:
+            return None, None
+        if type(state) not in (tuple, list) or len(state) != 2:
+            raise TypeError(
+                f"Residual got a state of type {type(state).__name__}: its state is the pair "
+                "(states of the branch, state of the skip path). Hand on the state that the last "
+                "call returned, or None to start from rest."
+            )
+        return state[0], state[1]
+
+    def _sum(self, y: Any, z: Tensor) -> Tensor:
+        if isinstance(y, tuple):
+            raise ValueError(
+                f"Residual got {len(y)} signals from its last layer, which emits a tuple: one can "
+                'be added. Build that layer with emit="spike" or emit="v".'
+            )
         if y.shape != z.shape:
             raise ValueError(
                 f"Residual got {tuple(y.shape)} from its layers and {tuple(z.shape)} from the "

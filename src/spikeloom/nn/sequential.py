@@ -68,13 +68,25 @@ def fold_call(layer: nn.Module, x: Tensor, name: str = "") -> Tensor:
         size = getattr(layer, "in_features", getattr(layer, "in_channels", None))
         axis = -1 if hasattr(layer, "in_features") else 2
         if size is None or x.shape[axis] == size:
+            error.add_note(
+                f"This was {type(layer).__name__} (layer {name or '?'}), called on x of shape "
+                f"{tuple(x.shape)} and dtype {x.dtype} with its first two axes folded into one."
+            )
             raise
         raise ValueError(
             f"{type(layer).__name__} (layer {name or '?'}) got x of shape {tuple(x.shape)}, with "
             f"{x.shape[axis]} features where it has {size}. Change the layer before it, or build "
             f"it for {x.shape[axis]}."
         ) from error
-    return out.unflatten(0, x.shape[:2])
+    steps, batch = x.shape[:2]
+    if not isinstance(out, Tensor) or out.ndim == 0 or out.shape[0] != steps * batch:
+        got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        raise ValueError(
+            f"{type(layer).__name__} (layer {name or '?'}) returned {got} for {steps * batch} "
+            "samples (time times batch): the first axis has to stay, so that time can be unfolded "
+            "again. Wrap it in a module that returns one tensor with that axis."
+        )
+    return out.unflatten(0, (steps, batch))
 
 
 @final
@@ -127,16 +139,20 @@ class Sequential(nn.Module):
         Returns:
             The last layer's output and the tuple of final states.
         """
-        check_sequence("Sequential", (x,), axes=3)
+        if not isinstance(x, Tensor) or x.is_floating_point():  # whole numbers: an embedding's
+            check_sequence("Sequential", (x,), axes=3)
+        if self.check_finite:
+            self._check(x, "its input")
         after: list[Any] = []
         for name, layer, before in self._paired(state):
+            self._check_taken(x, name, layer)
             if is_stateful(layer):
                 x, now = layer(x, before)
             else:
-                x, now = fold_call(layer, self._one(x, name), name), None
+                x, now = fold_call(layer, x, name), None
             after.append(now)
             if self.check_finite:
-                self._check(x, name, layer)
+                self._check(x, f"the output of layer {name} ({type(layer).__name__})")
         return x, tuple(after)
 
     def step(self, x_t: Tensor, state: Sequence[Any] | None = None) -> tuple[Any, tuple[Any, ...]]:
@@ -150,7 +166,8 @@ class Sequential(nn.Module):
             The last layer's output `[B, ...]` and the tuple of new states.
         """
         after: list[Any] = []
-        for _, layer, before in self._paired(state):
+        for name, layer, before in self._paired(state):
+            self._check_taken(x_t, name, layer)
             if hasattr(layer, "step"):
                 x_t, now = layer.step(x_t, before)  # type: ignore[operator]
             elif is_stateful(layer):
@@ -159,13 +176,16 @@ class Sequential(nn.Module):
             else:
                 x_t, now = layer(x_t), None
             after.append(now)
+            if self.check_finite:
+                self._check(x_t, f"the output of layer {name} ({type(layer).__name__})")
         return x_t, tuple(after)
 
     def _paired(self, state: Sequence[Any] | None) -> Iterator[tuple[str, nn.Module, Any]]:
         if state is None:
             state = (None,) * len(self)
-        if isinstance(state, Tensor) or len(state) != len(self):
-            got = "a tensor" if isinstance(state, Tensor) else f"{len(state)} entries"
+        if not isinstance(state, tuple | list) or len(state) != len(self):
+            is_tuple = isinstance(state, tuple | list)
+            got = f"{len(state)} entries" if is_tuple else type(state).__name__
             raise ValueError(
                 f"Sequential got {got} as its state: it has {len(self)} layers and its state one "
                 "entry for each. Hand on the state that the last call returned, or None."
@@ -174,21 +194,21 @@ class Sequential(nn.Module):
             assert layer is not None
             yield name, layer, before
 
-    def _one(self, x: Any, name: str) -> Tensor:
-        if isinstance(x, tuple):
+    def _check_taken(self, x: Any, name: str, layer: nn.Module) -> None:
+        """Raise if the layer before emits several signals and this one does not take them."""
+        if isinstance(x, tuple) and len(x) != getattr(layer, "inputs", 1):
             raise ValueError(
-                f"Sequential: layer {name} got {len(x)} signals from the layer before, which "
-                "emits a tuple: a stateless layer takes one. Only the last layer may emit several; "
-                'to look inside use sl.record(net, "v").'
+                f"Sequential: layer {name} ({type(layer).__name__}) got {len(x)} signals from the "
+                "layer before, which emits a tuple, and takes one. Only the last layer may emit "
+                'several; to look inside use sl.record(net, "v").'
             )
-        return x
 
-    def _check(self, x: Any, name: str, layer: nn.Module) -> None:
+    def _check(self, x: Any, what: str) -> None:
         for out in x if isinstance(x, tuple) else (x,):
             if not bool(torch.isfinite(out).all()):
                 raise ValueError(
-                    f"Sequential: the output of layer {name} ({type(layer).__name__}) holds NaN or "
-                    "infinity, its input did not. Look at its weights and at the learning rate."
+                    f"Sequential: {what} holds NaN or infinity, and is the first that does. Look "
+                    "at the data, or at that layer's weights and the learning rate."
                 )
 
     def __len__(self) -> int:

@@ -81,7 +81,7 @@ def summary(net: nn.Module, x: Tensor) -> Summary:
     leaves = [(p, m) for p, m in net.named_modules() if isinstance(m, Neuron) or not _has_child(m)]
     handles = [m.register_forward_hook(watch(path)) for path, m in leaves]
     spiking = any(isinstance(m, Neuron) and "spike" in m.signals for _, m in leaves)
-    was_training = net.training
+    modes = [(m, m.training) for m in net.modules()]
     net.eval()
     try:
         with torch.no_grad():
@@ -92,7 +92,8 @@ def summary(net: nn.Module, x: Tensor) -> Summary:
                 spikes = {}
                 net(x)
     finally:
-        net.train(was_training)
+        for m, training in modes:
+            m.training = training
         for handle in handles:
             handle.remove()
     rows = tuple(

@@ -1,0 +1,163 @@
+"""Parameters of neurons: checked, fixed or learned, aligned with the input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+Kind = Literal["decay", "positive", "real"]
+Value = float | Tensor
+
+
+class Parameters(nn.Module):
+    r"""A module with named parameters, each fixed or learned. Abstract.
+
+    Fixed parameters are persistent buffers under their own name. A learned one is a `nn.Parameter`:
+    a decay $p$ in (0, 1) is kept as the logit `<name>_raw`, $p = \sigma(\texttt{raw})$; a positive
+    one as `<name>_raw` with $p = \log(1 + e^{\texttt{raw}})$; any other under its own name.
+    `layer.<name>` always gives the value, and setting it sets the value. The transform runs once
+    per call, outside the compiled loop, and its gradient never dies.
+
+    A parameter is a number for the whole population, or a tensor: one-dimensional along axis 2 of
+    the input (neurons of `[T, B, N]`, channels of `[T, B, C, H, W]`), or of any shape that
+    broadcasts against `x.shape[2:]`.
+    """
+
+    def __init__(self, learn: str | Iterable[str]) -> None:
+        super().__init__()
+        self.learn = (learn,) if isinstance(learn, str) else tuple(learn)
+        self.kinds: dict[str, Kind] = {}
+
+    def _declare(self, name: str, value: Value, kind: Kind = "real") -> None:
+        """Add the next parameter of the step."""
+        t = self._checked(name, value, kind)
+        self.kinds[name] = kind
+        if name not in self.learn:
+            self.register_buffer(name, t)
+        elif kind == "real":
+            self.register_parameter(name, nn.Parameter(t))
+        else:
+            self.register_parameter(f"{name}_raw", nn.Parameter(_raw(t, kind)))
+
+    def _checked(self, name: str, value: Any, kind: Kind) -> Tensor:
+        """A value as a tensor of its own, if it can be that parameter."""
+        if not isinstance(value, Tensor | float | int) or isinstance(value, bool):
+            raise TypeError(
+                f"{self._name()} got {name}={value!r} of type {type(value).__name__}: parameters "
+                f"are numbers or tensors of them. Pass a float, or torch.tensor([...])."
+            )
+        t = torch.as_tensor(value).detach()
+        t = t.clone() if t.is_floating_point() else t.to(torch.get_default_dtype())
+        hint = f", or time constants in seconds: {self._name()}.from_tau(..., dt=1e-3)"
+        _check_value(
+            self._name(), name, t, kind, name in self.learn, hint * hasattr(self, "from_tau")
+        )
+        return t
+
+    def __getattr__(self, name: str) -> Any:
+        if "_parameters" in self.__dict__:
+            raw = self._parameters.get(f"{name}_raw")
+            if raw is not None:
+                kind = self.kinds[name]
+                return torch.sigmoid(raw) if kind == "decay" else nn.functional.softplus(raw)
+        return super().__getattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Setting a parameter by its name changes its value in place, learned or not."""
+        kind = self.__dict__.get("kinds", {}).get(name)
+        if kind is None or isinstance(value, nn.Parameter):
+            super().__setattr__(name, value)
+            return
+        new = self._checked(name, value, kind)
+        if name in self.learn and kind != "real":
+            name, new = f"{name}_raw", _raw(new, kind)
+        old: Tensor = getattr(self, name)
+        with torch.no_grad():
+            if old.shape == new.shape:
+                old.copy_(new)
+            else:
+                old.data = new.to(old)
+
+    def _params_for(self, x: Tensor, batch_axes: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """The parameters, in the computing dtype, shaped to broadcast against `x[t]`."""
+        buffers = self._buffers  # attribute look-up on a module is slow, and this runs every step
+        params = []
+        for name in self.kinds:
+            p = buffers.get(name)
+            if p is None:
+                p = getattr(self, name)
+            if p.dtype != dtype:
+                p = p.to(dtype)
+            if p.ndim and p.numel() > 1:
+                p = self._aligned(name, p, x, batch_axes)
+            params.append(p)
+        return tuple(params)
+
+    def _aligned(self, name: str, p: Tensor, x: Tensor, batch_axes: int) -> Tensor:
+        """A parameter with several values, along the feature axis if it is one-dimensional."""
+        features = x.shape[batch_axes:]
+        if p.ndim == 1:
+            if not features or p.shape[0] != features[0]:
+                count = features[0] if features else 0
+                raise ValueError(
+                    f"{self._name()} got x with {count} features (shape {tuple(x.shape)}), but its "
+                    f"{name} has {p.shape[0]} values. Give it an input with {p.shape[0]} features, "
+                    f"or build it with {name} of that size."
+                )
+            return p.reshape(-1, *(1,) * (len(features) - 1))
+        tail = features[len(features) - p.ndim :]
+        if p.ndim > len(features) or any(
+            a not in (1, b) for a, b in zip(p.shape, tail, strict=True)
+        ):
+            raise ValueError(
+                f"{self._name()} got x of shape {tuple(x.shape)}, but its {name} of shape "
+                f"{tuple(p.shape)} does not broadcast against {tuple(features)}. Give {name} that "
+                "shape, or one value per channel."
+            )
+        return p
+
+    def _name(self) -> str:
+        return type(self).__name__
+
+
+def _raw(t: Tensor, kind: Kind) -> Tensor:
+    """The unconstrained number behind a decay (logit) or a positive value (inverse softplus)."""
+    return torch.logit(t) if kind == "decay" else t + torch.log(-torch.expm1(-t))
+
+
+def _check_value(owner: str, name: str, t: Tensor, kind: Kind, learn: bool, hint: str) -> None:
+    if not t.numel():
+        raise ValueError(
+            f"{owner} got {name} of shape {tuple(t.shape)}, which holds no value. Pass a number, "
+            "or one value per neuron."
+        )
+    if not bool(torch.isfinite(t).all()):
+        raise ValueError(
+            f"{owner} got {name}={t.tolist()!r}, which is not finite: every membrane would turn "
+            f"NaN. Pass finite numbers."
+        )
+    low, high = float(t.min()), float(t.max())
+    if kind == "decay" and (low < 0 or high > 1):
+        got = low if low < 0 else high
+        raise ValueError(
+            f"{owner} got {name}={got:.4g}: it is the fraction that remains after one step, so it "
+            f"lies in [0, 1]. Pass such a number{hint}."
+        )
+    if kind == "decay" and learn and (low <= 0 or high >= 1):
+        raise ValueError(
+            f"{owner} got {name}={low if low <= 0 else high:.4g} to learn: it is stored as a "
+            f"logit, which is infinite at 0 and 1. Start strictly between, say {name}=0.9."
+        )
+    if kind == "positive" and learn and low <= 0:
+        raise ValueError(
+            f"{owner} got {name}={low:.4g} to learn: it is stored through softplus, which is "
+            f"positive. Start above 0, or keep {name} fixed."
+        )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message."""
+    return ", ".join(f'"{name}"' for name in names)
