@@ -125,6 +125,10 @@ def _masked_fill(b: Builder, x: Sym, mask: Value, value: Value) -> Sym:
     return _where(b, mask, value, x)
 
 
+def _widened(b: Builder, x: Value) -> Sym:
+    return x if isinstance(x, Sym) else b.const(float(x))
+
+
 def _heaviside(b: Builder, x: Sym, at_zero: Value) -> Sym:
     step = _where(b, b.apply("eq", x, 0.0), at_zero, (x > 0.0).to_float())
     return _where(b, b.apply("ne", x, x), x, step)
@@ -195,7 +199,11 @@ TABLE: dict[str, Rule] = {
         )
     },
     # -- constants of the shape of something
+    "empty_like": _constant(math.nan),
     "zeros_like": _constant(0.0),
+    "zero": _constant(0.0),
+    "fill": lambda b, _x, value: _widened(b, value),
+    "copy": lambda b, _x, source, *_: _widened(b, source),
     "ones_like": _constant(1.0),
     "new_zeros": _constant(0.0),
     "new_ones": _constant(1.0),

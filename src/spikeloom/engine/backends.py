@@ -6,7 +6,6 @@ can), and one that runs it. `"auto"` takes the first that can.
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +19,7 @@ from spikeloom.engine import cpu, reference
 from spikeloom.engine.emit_llvm import Layout
 from spikeloom.engine.plan import Need
 from spikeloom.engine.program import Executable, Program, Signature, program
-from spikeloom.engine.trace import CannotFuse
+from spikeloom.engine.trace import CannotFuse, check_pure
 
 Step = Callable[..., tuple[Tensor, ...]]
 Result = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
@@ -69,15 +68,13 @@ def _auto(call: Call) -> Result:
         return _cpu(call, here)
     except CannotFuse as reason:
         _warn_once(here, reason)
-        return _reference(call)
+        return _checked_reference(call, here)
 
 
 def _named(call: Call, backend: str) -> Result:
     check_name(backend)
     if backend == "reference":
-        with contextlib.suppress(CannotFuse):  # an impure step is refused on every backend
-            program(call.step).graph(_signature(call))
-        return _reference(call)
+        return _checked_reference(call, program(call.step))
     reason = _why_not_cpu(call)
     if reason is None:
         try:
@@ -132,6 +129,15 @@ def _cpu(call: Call, here: Program) -> Result:
 
 def _signature(call: Call) -> Signature:
     return Signature(len(call.xs), len(call.state), len(call.params), call.dtype)
+
+
+def _checked_reference(call: Call, here: Program) -> Result:
+    """The reference loop; an impure step is refused here as everywhere."""
+    if not here.pure and len(call.xs[0]):
+        xs = [x[0].to(call.dtype) for x in call.xs]
+        check_pure(call.step, (*xs, *call.state, *call.params))
+        here.pure = True
+    return _reference(call)
 
 
 def _reference(call: Call) -> Result:

@@ -79,8 +79,11 @@ def _why_not_fused(
         return "the fused loop takes [T, B, N] in the dtype of the weight, without autocast"
     if connection.weight.shape != (x.shape[2], x.shape[2]):
         return "its matrix is not square"
-    if torch.compiler.is_compiling() or connection._forward_hooks or connection._forward_pre_hooks:
-        return "it is being compiled by torch, or its connection has hooks"
+    if torch.compiler.is_compiling():
+        return "torch.compile sees the plain loop"
+    c = connection
+    if c._forward_hooks or c._forward_pre_hooks or c._backward_hooks or c._backward_pre_hooks:
+        return "its connection has hooks"
     return backends.why_not_cpu(x.dtype, (x, *state, *params))
 
 
@@ -98,12 +101,7 @@ def _loop(
     now = tuple(state)
     for x_t in x.unbind(0):
         back = connection(last)
-        if back.shape != x_t.shape:
-            raise ValueError(
-                f"Recurrent: the connection maps spikes {tuple(last.shape)} to "
-                f"{tuple(back.shape)} for an input of {tuple(x_t.shape)} per step. Give it one "
-                "that returns to the population's own shape, such as nn.Linear(n, n)."
-            )
+        check_returns(back, last, x_t)
         result = step(x_t.to(dtype) + back.to(dtype), *now, *params)
         split = len(result) - len(state)
         outs, now = [o.to(x.dtype) for o in result[:split]], tuple(result[split:])
@@ -113,6 +111,16 @@ def _loop(
         empty, now = reference.run(step, (x.to(dtype),), state, params)
         return tuple(o.to(x.dtype) for o in empty), now, last
     return tuple(torch.stack(series) for series in zip(*rows, strict=True)), now, last
+
+
+def check_returns(back: Tensor, last: Tensor, x_t: Tensor) -> None:
+    """Raise unless a connection returns to the shape of the population."""
+    if back.shape != x_t.shape:
+        raise ValueError(
+            f"Recurrent: the connection maps spikes {tuple(last.shape)} to {tuple(back.shape)} "
+            f"for an input of {tuple(x_t.shape)} per step. Give it one that returns to the "
+            "population's own shape, such as nn.Linear(n, n)."
+        )
 
 
 def _add_then(x: Tensor, back: Tensor, *rest: Tensor, step: Step) -> tuple[Tensor, ...]:
@@ -141,7 +149,7 @@ def _fused(
         executable, connection.weight, connection.bias, x, last, *state, *params
     )
     outs, after = result[:n], result[n:]  # type: ignore[index]
-    return outs, after, outs[0][-1] if len(x) else last
+    return outs, after, outs[0][-1].clone() if len(x) else last
 
 
 class _Feedback(torch.autograd.Function):

@@ -47,6 +47,8 @@ class Plan:
     def roots(self) -> tuple[int, ...]:
         """The gradients that the backward kernel computes."""
         g, n = self.graph, self.need
+        if not n.any():
+            return ()
         return tuple(
             r
             for r, wanted in (

@@ -59,6 +59,8 @@ class Program:
 
     def __init__(self, step: Step) -> None:
         self.step = step
+        self.pure = False
+        """Whether a step that runs on the reference loop has been seen to draw nothing."""
         self._graphs: dict[Signature, Graph | CannotFuse] = {}
         self._executables: dict[tuple[object, ...], Executable] = {}
 

@@ -31,7 +31,7 @@ def run(
     if steps == 0:  # one step on zeros tells how many outputs there are, and their dtypes
         result = step(*(x.new_zeros(shape) for x in inputs), *state, *params)
         outs = result[: len(result) - len(state)]
-        return tuple(out.new_zeros(0, *shape) for out in outs), tuple(state)
+        return tuple(out.new_zeros(0, *shape) for out in outs), tuple(s.clone() for s in state)
     rows: list[tuple[Tensor, ...]] = []
     now = tuple(state)
     # unbind, never x[t]: the backward of every x[t] would fill a whole [T, ...] tensor with zeros.

@@ -9,7 +9,7 @@ shape afterwards was not pointwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -70,10 +70,6 @@ class _Notes(TorchDispatchMode):
         if not any(isinstance(v, Tensor) and id(v) in self.known for v in _flat(values)):
             return func(*args, **kwargs)  # a constant under construction
         name = func.overloadpacket.__name__
-        if name in ("_local_scalar_dense", "is_nonzero"):
-            raise CannotFuse(
-                "it branches in Python on a value (float(v), or `if v > 0`); use torch.where"
-            )
         if func._schema.is_mutable:
             self._check_unshared(name, args[0])
         operands = [self._operand(a) for a in args]
@@ -97,9 +93,12 @@ class _Notes(TorchDispatchMode):
                 raise CannotFuse(f"it changes memory in place that others see ({name})")
 
     def _check_pointwise(self, func: Any, out: Any) -> None:
-        if not isinstance(out, Tensor) or out.shape not in ((_SIZE,), (1,), ()):
+        if not isinstance(out, Tensor) or out.shape != (_SIZE,):
             shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-            raise CannotFuse(f"{func} is not pointwise: {_SIZE} elements gave {shape}")
+            raise CannotFuse(
+                f"{func} is not pointwise, {_SIZE} neurons gave {shape}: every neuron has to be "
+                "computed from its own values, and a choice made with torch.where"
+            )
         if out.dtype not in (self.builder.dtype, torch.bool):
             dtype = self.builder.dtype
             raise CannotFuse(f"{func} gives {out.dtype} where the step computes in {dtype}")
@@ -118,6 +117,31 @@ class _Notes(TorchDispatchMode):
                 f"it uses a tensor of shape {tuple(a.shape)} from outside; pass it as a parameter"
             )
         return a.item()
+
+
+class _OnlyPure(TorchDispatchMode):
+    """Refuses random draws, and does nothing else."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            raise ValueError(RANDOM.format(func))
+        return func(*args, **(kwargs or {}))
+
+
+def check_pure(step: Step, args: Sequence[Tensor]) -> None:
+    """Run one step on real arguments and raise if it draws random numbers."""
+    with torch.no_grad(), _OnlyPure():
+        step(*args)
 
 
 class _Seed(torch.autograd.Function):
@@ -169,7 +193,9 @@ def trace(step: Step, n_inputs: int, n_states: int, n_params: int, dtype: torch.
 
     kinds = ("input",) * n_inputs + ("state",) * n_states + ("param",) * n_params
     args = [leaf(kind).requires_grad_() for kind in kinds]
-    with torch.enable_grad(), torch.autocast("cpu", enabled=False):
+    # Hooks of the caller on saved tensors (torch.utils.checkpoint has such) are not for these.
+    no_hooks = torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t)
+    with torch.enable_grad(), torch.autocast("cpu", enabled=False), no_hooks:
         with notes:
             try:
                 result = step(*args)

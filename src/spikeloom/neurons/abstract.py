@@ -100,8 +100,8 @@ class Neuron(Parameters):
         Returns:
             A `State` of tensors of that shape.
         """
-        zeros = torch.zeros(1, dtype=dtype, device=device).expand(tuple(shape))
-        return self.State(*(zeros for _ in self.State._fields))
+        fields = self.State._fields
+        return self.State(*(torch.zeros(shape, dtype=dtype, device=device) for _ in fields))
 
     def _state_for(self, x: Tensor, batch_axes: int, state: Any, dtype: torch.dtype) -> Any:
         shape = x.shape[batch_axes - 1 :]
@@ -220,7 +220,10 @@ class Neuron(Parameters):
         outs = result[: len(names)]
         if dtype != given:
             outs = tuple(out.to(given) for out in outs)
-        return outs, self.State(*result[len(names) :])
+        after = result[len(names) :]
+        # A state is a value of its own: what is done to the output must not reach it.
+        after = (s.clone() if any(s is o for o in (*outs, *before)) else s for s in after)
+        return outs, self.State(*after)
 
     def result(self, names: tuple[str, ...], outs: tuple[Tensor, ...]) -> Any:
         """Serve the recorders, and return what `emit` names."""
@@ -242,6 +245,9 @@ class Neuron(Parameters):
                 )
             )
         return xs
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "taps": []}  # a copy is not being recorded
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -91,6 +91,9 @@ def neuron(
     )
 
 
+_RESERVED = ("emit", "learn", "backend", "check_finite", "taps", "kinds", "training", "State")
+
+
 def _names(what: str, given: str | Iterable[str], at_least: int = 0) -> tuple[str, ...]:
     """Names as a tuple: each a plain word of its own."""
     names = (given,) if isinstance(given, str) else tuple(given)
@@ -100,7 +103,9 @@ def _names(what: str, given: str | Iterable[str], at_least: int = 0) -> tuple[st
             f'{what}=("spike",).'
         )
     for i, name in enumerate(names):
-        taken = what == "params" and (hasattr(Custom, name) or name.endswith("_raw"))
+        taken = what == "params" and (
+            hasattr(Custom, name) or name in _RESERVED or name.endswith("_raw")
+        )
         plain = name.isidentifier() and not name.startswith("_") and not iskeyword(name)
         if taken or not plain or name in names[:i]:
             why = "is taken by the module" if taken else "is not a plain word of its own"
@@ -147,19 +152,16 @@ class Custom(Neuron):
 
     def rest(self, shape: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> Any:
         """The state from which a run without a state starts, as given to `neuron`."""
-        size = tuple(shape)
+        values = self._rest.values()
         return self.State(
-            *(
-                torch.full((1,), value, dtype=dtype, device=device).expand(size)
-                for value in self._rest.values()
-            )
+            *(torch.full(tuple(shape), v, dtype=dtype, device=device) for v in values)
         )
 
     def _name(self) -> str:
         return self._label
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "State"}
+        return {k: v for k, v in super().__getstate__().items() if k != "State"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -58,23 +58,26 @@ class Parameters(nn.Module):
         return t
 
     def __getattr__(self, name: str) -> Any:
-        if "_parameters" in self.__dict__:
-            raw = self._parameters.get(f"{name}_raw")
-            if raw is not None:
-                kind = self.kinds[name]
-                return torch.sigmoid(raw) if kind == "decay" else nn.functional.softplus(raw)
+        kind = self.__dict__.get("kinds", {}).get(name)
+        if kind in ("decay", "positive") and name in self.learn:
+            raw = getattr(self, f"{name}_raw")
+            return torch.sigmoid(raw) if kind == "decay" else nn.functional.softplus(raw)
         return super().__getattr__(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Setting a parameter by its name changes its value in place, learned or not."""
         kind = self.__dict__.get("kinds", {}).get(name)
-        if kind is None or isinstance(value, nn.Parameter):
+        if kind is None:
             super().__setattr__(name, value)
             return
+        through_raw = name in self.learn and kind != "real"
+        old: Tensor = getattr(self, f"{name}_raw" if through_raw else name)
+        if not through_raw and (old.is_meta or isinstance(value, nn.Parameter)):
+            super().__setattr__(name, value)  # torch's own ways of loading weights
+            return
         new = self._checked(name, value, kind)
-        if name in self.learn and kind != "real":
-            name, new = f"{name}_raw", _raw(new, kind)
-        old: Tensor = getattr(self, name)
+        if through_raw:
+            new = _raw(new, kind)
         with torch.no_grad():
             if old.shape == new.shape:
                 old.copy_(new)
@@ -134,6 +137,8 @@ def _check_value(owner: str, name: str, t: Tensor, kind: Kind, learn: bool, hint
             f"{owner} got {name} of shape {tuple(t.shape)}, which holds no value. Pass a number, "
             "or one value per neuron."
         )
+    if t.is_meta:  # a module built without memory gets its values later
+        return
     if not bool(torch.isfinite(t).all()):
         raise ValueError(
             f"{owner} got {name}={t.tolist()!r}, which is not finite: every membrane would turn "

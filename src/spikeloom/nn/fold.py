@@ -6,8 +6,7 @@ from typing import final
 
 from torch import Tensor, nn
 
-from spikeloom.engine.unroll import check_sequence
-from spikeloom.nn.sequential import check_layer, fold_call, is_stateful
+from spikeloom.nn.sequential import check_folded, check_layer, fold_call, is_stateful
 
 
 @final
@@ -39,6 +38,5 @@ class fold(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Call the module on `x[T, B, ...]` with time folded into the batch."""
-        if not isinstance(x, Tensor) or x.is_floating_point():  # whole numbers: an embedding's
-            check_sequence("fold", (x,), axes=3)
+        check_folded("fold", x)
         return fold_call(self.module, x)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, final
 import torch
 from torch import Tensor, nn
 
-from spikeloom.engine.feedback import unroll_feedback
+from spikeloom.engine.feedback import check_returns, unroll_feedback
 from spikeloom.engine.unroll import check_sequence
 from spikeloom.neurons.abstract import Neuron
 from spikeloom.nn.sequential import check_layer, is_stateful
@@ -109,7 +109,9 @@ class Recurrent(nn.Module):
         last = self._last(last, x_t.shape, x_t)
         fed_back = "spike" if "spike" in neuron.signals else neuron.signals[0]
         names = neuron.names(first=fed_back)
-        outs, after = neuron.step_signals(x_t + self.connection(last), inner, names)
+        back = self.connection(last)
+        check_returns(back, last, x_t)
+        outs, after = neuron.step_signals(x_t + back, inner, names)
         return neuron.result(names, outs), RecurrentState(after, outs[0])
 
     def _unpack(self, state: Any) -> tuple[Any, Tensor | None]:
@@ -140,4 +142,4 @@ class Recurrent(nn.Module):
                 f"shape {tuple(shape)}: it belongs to another batch or layer. Hand on the state of "
                 "the same batch, or None to start from rest."
             )
-        return last
+        return last if last.dtype == like.dtype else last.to(like.dtype)

@@ -6,7 +6,7 @@ from typing import Any, final
 
 from torch import Tensor, nn
 
-from spikeloom.nn.sequential import Sequential, check_layer, fold_call, is_stateful
+from spikeloom.nn.sequential import Sequential, check_layer, fold_call, is_stateful, step_call
 
 
 @final
@@ -76,13 +76,8 @@ class Residual(nn.Module):
         y, branch = self.layers.step(x_t, branch)
         if self.skip is None:
             z = x_t
-        elif hasattr(self.skip, "step"):
-            z, skip = self.skip.step(x_t, skip)  # type: ignore[operator]
-        elif is_stateful(self.skip):
-            z, skip = self.skip(x_t[None], skip)
-            z = z[0]
         else:
-            z = self.skip(x_t)
+            z, skip = step_call(self.skip, x_t, skip, "skip")
         return self._sum(y, z), (branch, skip)
 
     def _unpack(self, state: Any) -> tuple[Any, Any]:
@@ -96,12 +91,13 @@ class Residual(nn.Module):
             )
         return state[0], state[1]
 
-    def _sum(self, y: Any, z: Tensor) -> Tensor:
-        if isinstance(y, tuple):
-            raise ValueError(
-                f"Residual got {len(y)} signals from its last layer, which emits a tuple: one can "
-                'be added. Build that layer with emit="spike" or emit="v".'
-            )
+    def _sum(self, y: Any, z: Any) -> Tensor:
+        for signals, path in ((y, "its last layer"), (z, "its skip path")):
+            if isinstance(signals, tuple):
+                raise ValueError(
+                    f"Residual got {len(signals)} signals from {path}, which emits a tuple: one "
+                    'can be added. Build that layer with emit="spike" or emit="v".'
+                )
         if y.shape != z.shape:
             raise ValueError(
                 f"Residual got {tuple(y.shape)} from its layers and {tuple(z.shape)} from the "

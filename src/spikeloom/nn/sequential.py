@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, final
 
@@ -11,20 +12,18 @@ from torch import Tensor, nn
 from spikeloom.engine.unroll import check_sequence
 
 _RNNS = (nn.RNN, nn.LSTM, nn.GRU)
-_IMAGE = (
-    nn.Conv2d,
-    nn.ConvTranspose2d,
-    nn.BatchNorm2d,
-    nn.InstanceNorm2d,
-    nn.Dropout2d,
-    nn.MaxPool2d,
-    nn.AvgPool2d,
-    nn.LPPool2d,
-    nn.AdaptiveAvgPool2d,
-    nn.AdaptiveMaxPool2d,
-    nn.Upsample,
-    nn.PixelShuffle,
+_SPATIAL = re.compile(
+    r"(Lazy)?(Conv|ConvTranspose|InstanceNorm|MaxPool|AvgPool|AdaptiveAvgPool|AdaptiveMaxPool"
+    r"|LPPool|FractionalMaxPool)[123]d|(Lazy)?BatchNorm[23]d|Dropout[23]d|Upsample|PixelShuffle"
 )
+
+
+def _axes(layer: nn.Module) -> int | None:
+    """How many axes a layer over space needs: torch would take fewer for an unbatched sample."""
+    for kind in type(layer).__mro__:
+        if kind.__module__.startswith("torch.nn.") and _SPATIAL.fullmatch(kind.__name__):
+            return 3 + int(kind.__name__[-2]) if kind.__name__.endswith("d") else 5
+    return None
 
 
 def is_stateful(module: nn.Module) -> bool:
@@ -56,11 +55,13 @@ def check_layer(owner: str, name: str, layer: Any) -> None:
 
 def fold_call(layer: nn.Module, x: Tensor, name: str = "") -> Tensor:
     """Call a stateless layer on `[T, B, ...]` with time folded into the batch, `[T * B, ...]`."""
-    if isinstance(layer, _IMAGE) and x.ndim != 5:
+    axes = _axes(layer)
+    if axes is not None and x.ndim != axes:
+        names = {4: "four axes [T, B, C, L]", 5: "five axes [T, B, C, H, W]"}
         raise ValueError(
-            f"{type(layer).__name__} (layer {name or '?'}) got x of shape {tuple(x.shape)}: an "
-            "image layer needs the five axes [T, B, C, H, W]. Add the missing axis, for example "
-            "x.unsqueeze(2) for one channel."
+            f"{type(layer).__name__} (layer {name or '?'}) got x of shape {tuple(x.shape)}: it "
+            f"needs the {names.get(axes, 'six axes [T, B, C, D, H, W]')}. Add the missing one, for "
+            "example x.unsqueeze(2) for one channel."
         )
     try:
         out = layer(x.flatten(0, 1))
@@ -87,6 +88,27 @@ def fold_call(layer: nn.Module, x: Tensor, name: str = "") -> Tensor:
             "again. Wrap it in a module that returns one tensor with that axis."
         )
     return out.unflatten(0, (steps, batch))
+
+
+def step_call(layer: nn.Module, x_t: Any, state: Any, name: str) -> tuple[Any, Any]:
+    """Call any layer on one time step, `[B, ...]`."""
+    if not is_stateful(layer):
+        return fold_call(layer, x_t[None], name)[0], None
+    if hasattr(layer, "step"):
+        return layer.step(x_t, state)  # type: ignore[operator]
+    out, state = layer(x_t[None], state)
+    return out[0], state
+
+
+def check_folded(owner: str, x: Any) -> None:
+    """Raise unless `x` is `[T, B, ...]`; whole numbers, for an embedding, may be `[T, B]`."""
+    if not isinstance(x, Tensor) or x.is_floating_point():
+        check_sequence(owner, (x,), axes=3)
+    elif x.ndim < 2:
+        raise ValueError(
+            f"{owner} got x of shape {tuple(x.shape)}, which has no time axis: it needs "
+            "[T, B, ...]. Add the axes for time and batch."
+        )
 
 
 @final
@@ -139,8 +161,7 @@ class Sequential(nn.Module):
         Returns:
             The last layer's output and the tuple of final states.
         """
-        if not isinstance(x, Tensor) or x.is_floating_point():  # whole numbers: an embedding's
-            check_sequence("Sequential", (x,), axes=3)
+        check_folded("Sequential", x)
         if self.check_finite:
             self._check(x, "its input")
         after: list[Any] = []
@@ -168,13 +189,7 @@ class Sequential(nn.Module):
         after: list[Any] = []
         for name, layer, before in self._paired(state):
             self._check_taken(x_t, name, layer)
-            if hasattr(layer, "step"):
-                x_t, now = layer.step(x_t, before)  # type: ignore[operator]
-            elif is_stateful(layer):
-                seq, now = layer(x_t[None], before)
-                x_t = seq[0]
-            else:
-                x_t, now = layer(x_t), None
+            x_t, now = step_call(layer, x_t, before, name)
             after.append(now)
             if self.check_finite:
                 self._check(x_t, f"the output of layer {name} ({type(layer).__name__})")
@@ -196,7 +211,8 @@ class Sequential(nn.Module):
 
     def _check_taken(self, x: Any, name: str, layer: nn.Module) -> None:
         """Raise if the layer before emits several signals and this one does not take them."""
-        if isinstance(x, tuple) and len(x) != getattr(layer, "inputs", 1):
+        takes = getattr(layer, "inputs", 1) if is_stateful(layer) else 0
+        if isinstance(x, tuple) and len(x) != takes:
             raise ValueError(
                 f"Sequential: layer {name} ({type(layer).__name__}) got {len(x)} signals from the "
                 "layer before, which emits a tuple, and takes one. Only the last layer may emit "
