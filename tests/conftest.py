@@ -1,0 +1,30 @@
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: the cores are shared
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test starts from the same random state, in any order and alone."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder that holds MNIST/raw; a test that asks for it is skipped where there is none."""
+    folder = Path(os.environ.get("SPIKELOOM_DATA") or ROOT.parent / "shared" / "data")
+    if not (folder / "MNIST" / "raw").is_dir():
+        pytest.skip(f"no MNIST/raw in {folder}: set SPIKELOOM_DATA to a folder that has it")
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "data_dir" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.data)
