@@ -22,6 +22,7 @@ LAYERS = (
     {"train"},
     {"plot"},
     {"recipes"},
+    {"bench"},
     {"cli"},
     {"compat"},
 )

@@ -26,7 +26,8 @@ def results(call, net, x):
     out, state = call(x)
     outs = out if isinstance(out, tuple) else (out,)
     ramp = torch.linspace(0.5, 1.0, outs[0].shape[-1])
-    total = sum((o * ramp).sum() for o in outs) + sum(s.square().sum() for s in state[1])
+    parts = [(o * ramp).sum() for o in outs] + [s.square().sum() for s in state[1]]
+    total = torch.stack(parts).sum()
     grads = torch.autograd.grad(total, list(net.parameters()))
     return [*outs, *state[1], *grads]
 

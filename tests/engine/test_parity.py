@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -38,12 +40,13 @@ def arguments(name, shape, dtype, *, vector=False, seed=0):
     return step, xs, state, params
 
 
-def run(backend, step, xs, state, params, *, seed=1):
+def run(backend, step, xs, state, params, *, seed=1) -> tuple[Any, Any]:
     out, after = unroll(step, tuple(xs), tuple(state), tuple(params), backend=backend)
     outs = (*(out if isinstance(out, tuple) else (out,)), *after)
     gen = torch.Generator().manual_seed(seed)
     weights = [torch.randn(o.shape, generator=gen).to(o.dtype) for o in outs]
-    total = sum((o * w).sum(dtype=torch.float64) for o, w in zip(outs, weights, strict=True))
+    parts = [(o * w).sum(dtype=torch.float64) for o, w in zip(outs, weights, strict=True)]
+    total = torch.stack(parts).sum()
     wanted = [*xs, *state, *params]
     if not total.requires_grad:  # no time step: nothing depends on anything
         return outs, [None] * len(wanted)
@@ -179,7 +182,7 @@ def test_any_subset_of_arguments_may_need_gradients(which):
         out, after = unroll(step, tuple(xs), tuple(state), tuple(params), backend=backend)
         total = out.sum() + after[0].square().sum()
         found.append(torch.autograd.grad(total, everything[which])[0])
-    assert close(*found, 1e-13)
+    assert close(found[0], found[1], 1e-13)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (6,), (2, 1), (1, 6), (2, 6)], ids=str)

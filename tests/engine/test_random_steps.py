@@ -95,7 +95,7 @@ def compare(program, unary, dtype, tolerance, grad_tolerance):
     for backend in ("reference", "cpu"):
         out, after = unroll(step, xs, state, params, backend=backend)
         outs = (*(out if isinstance(out, tuple) else (out,)), *after)
-        total = sum((o * (i + 1)).sum() for i, o in enumerate(outs))
+        total = torch.stack([(o * (i + 1)).sum() for i, o in enumerate(outs)]).sum()
         grads = torch.autograd.grad(total, (*xs, *state, *params), allow_unused=True)
         results.append((outs, grads))
     (outs, grads), (fused, fused_grads) = results

@@ -81,7 +81,7 @@ def test_a_forked_child_computes_what_its_parent_does(two_threads):
 def test_many_threads_at_once(two_threads):
     xs = [torch.rand(50, 8, 600, generator=torch.Generator().manual_seed(i)) for i in range(6)]
     expected = [run(x.clone()) for x in xs]
-    found = [None] * len(xs)
+    found: list[tuple[int, int] | None] = [None] * len(xs)
 
     def work(i):
         for _ in range(3):

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from spikeloom.engine import cpu, reference
 from spikeloom.engine.emit_llvm import Layout
@@ -44,13 +45,15 @@ class Call:
     dtype: torch.dtype
 
 
+_COMPUTES = (torch.float32, torch.float64)
 _warned: set[object] = set()
 
 
 def run(call: Call, backend: str) -> Result:
     """Run a call on the backend of that name, or on the fastest that can."""
     if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
-        if backend != "reference" and _why_not_cpu(call) is None:
+        on_cpu = all(t.device.type == "cpu" for t in (*call.xs, *call.state, *call.params))
+        if backend != "reference" and on_cpu and call.dtype in _COMPUTES:
             from spikeloom.engine import opaque  # loads torch's compiler
 
             return opaque.run(call.step, None, call.xs, call.state, call.params, call.dtype)
@@ -99,12 +102,18 @@ def check_name(backend: str) -> None:
 def why_not_cpu(dtype: torch.dtype, tensors: Iterable[Tensor]) -> str | None:
     """Why the compiled CPU backend cannot run on these tensors, computing in `dtype`."""
     for t in tensors:
+        if type(t) not in (Tensor, nn.Parameter):
+            return f"a tensor is a {type(t).__name__}, of which only torch knows what it does"
         if t.device.type != "cpu":
             return f"a tensor lies on {t.device}"
-    if dtype not in (torch.float32, torch.float64):
+        if t.layout is not torch.strided or t._is_zerotensor():
+            return "a tensor has no memory of its own for every element"
+    if dtype not in _COMPUTES:
         return f"it computes in {dtype}"
-    if torch._C._are_functorch_transforms_active():
-        return "it runs inside a torch.func transform"
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return "it runs inside a torch.func transform or forward-mode differentiation"
+    if torch._C._get_tracing_state() is not None or torch._C._len_torch_dispatch_stack():
+        return "it is being traced"
     return None
 
 

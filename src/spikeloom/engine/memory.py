@@ -3,8 +3,8 @@
 The operating system hands out large blocks as pages that fault on first touch, which costs more
 than the kernel that fills them. Blocks of a mebibyte and more are therefore kept when their tensor
 dies and given to the next one of about that size; where the system knows huge pages, blocks ask for
-them. Idle blocks and those in use never add up to more than was once in use; `clear` lets go of the
-idle ones. No setting of the process's allocator is touched.
+them. Idle blocks never add up to more than was once in use; `clear` lets go of them. No setting of
+the process's allocator is touched.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Pool:
 
     def _trim(self) -> None:
         idle = sum(len(block) for block in self._idle)
-        while self._idle and idle + self._used > self._peak:
+        while self._idle and idle > self._peak:
             idle -= len(self._idle.pop(0))
 
 

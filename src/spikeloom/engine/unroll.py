@@ -20,7 +20,7 @@ def unroll(
     params: Sequence[Tensor] = (),
     *,
     backend: str = "auto",
-) -> tuple[Tensor | tuple[Tensor, ...], tuple[Tensor, ...]]:
+) -> tuple[Any, tuple[Tensor, ...]]:
     r"""Run a step function over time.
 
     $$ (o_t, z_t) = \text{step}(x_t, z_{t-1}, p), \qquad t = 1 \dots T $$

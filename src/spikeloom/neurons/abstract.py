@@ -86,6 +86,7 @@ class Neuron(Parameters):
             )
         self._step = partial(step, **options) if options else step
         self._number = number_of(self._step)
+        self._step_name = f"{self._name()}.step"
 
     # -- state ------------------------------------------------------------------------------------
 
@@ -107,6 +108,12 @@ class Neuron(Parameters):
         shape = x.shape[batch_axes - 1 :]
         if state is None:
             return self.rest(shape, dtype=dtype, device=x.device)
+        if type(state) is self.State:  # the common case, and this runs at every step of a stream
+            for v in state:
+                if type(v) is not Tensor or v.shape != shape or v.dtype != dtype:
+                    break
+            else:
+                return state
         fields = self.State._fields
         is_tuple = isinstance(state, tuple | list) and len(state) == len(fields)
         if not is_tuple or not all(isinstance(v, Tensor) for v in state):
@@ -144,7 +151,8 @@ class Neuron(Parameters):
         """
         xs, before, params = self.prepare(x, state)
         names = self.names()
-        if torch.compiler.is_compiling() and self.backend != "reference":
+        compiling = torch.compiler.is_compiling() and not torch.compiler.is_exporting()
+        if compiling and self.backend != "reference":
             from spikeloom.engine import opaque  # loads torch's compiler
 
             dtype = compute_dtype(xs[0].dtype)
@@ -204,7 +212,7 @@ class Neuron(Parameters):
     def step_signals(self, x_t: Any, state: Any, names: tuple[str, ...]) -> tuple[Any, Any]:
         """One time step in plain torch operations: these signals, and the new state."""
         xs = self._inputs(x_t)
-        first = check_sequence(f"{self._name()}.step", xs, axes=2)
+        first = check_sequence(self._step_name, xs, axes=2)
         if self.inputs > 1:
             xs = broadcast(xs)
             first = xs[0]
@@ -222,7 +230,9 @@ class Neuron(Parameters):
             outs = tuple(out.to(given) for out in outs)
         after = result[len(names) :]
         # A state is a value of its own: what is done to the output must not reach it.
-        after = (s.clone() if any(s is o for o in (*outs, *before)) else s for s in after)
+        taken = {id(t) for t in (*outs, *before)}
+        if not taken.isdisjoint(map(id, after)):
+            after = [s.clone() if id(s) in taken else s for s in after]
         return outs, self.State(*after)
 
     def result(self, names: tuple[str, ...], outs: tuple[Tensor, ...]) -> Any:

@@ -74,6 +74,11 @@ def neuron(
         >>> tuple(spikes.shape), state._fields
         ((5, 2, 3), ('v', 'a'))
     """
+    if not callable(step):
+        raise TypeError(
+            f"neuron got {step!r} as its step: it needs a function "
+            "step(*inputs, *state, *params) -> (*outputs, *new_state). Define one with def."
+        )
     names = _names("outputs", outputs, at_least=1)
     states = _names("state", tuple(state) if isinstance(state, Mapping) else state)
     return Custom(

@@ -112,7 +112,7 @@ class Recurrent(nn.Module):
         back = self.connection(last)
         check_returns(back, last, x_t)
         outs, after = neuron.step_signals(x_t + back, inner, names)
-        return neuron.result(names, outs), RecurrentState(after, outs[0])
+        return neuron.result(names, outs), RecurrentState(after, outs[0].clone())
 
     def _unpack(self, state: Any) -> tuple[Any, Tensor | None]:
         if state is None:

@@ -14,7 +14,7 @@ from spikeloom.engine.unroll import check_sequence
 _RNNS = (nn.RNN, nn.LSTM, nn.GRU)
 _SPATIAL = re.compile(
     r"(Lazy)?(Conv|ConvTranspose|InstanceNorm|MaxPool|AvgPool|AdaptiveAvgPool|AdaptiveMaxPool"
-    r"|LPPool|FractionalMaxPool)[123]d|(Lazy)?BatchNorm[23]d|Dropout[23]d|Upsample|PixelShuffle"
+    r"|LPPool|FractionalMaxPool)[123]d|(Lazy)?BatchNorm[23]d|Dropout[23]d|PixelShuffle"
 )
 
 
@@ -211,7 +211,7 @@ class Sequential(nn.Module):
 
     def _check_taken(self, x: Any, name: str, layer: nn.Module) -> None:
         """Raise if the layer before emits several signals and this one does not take them."""
-        takes = getattr(layer, "inputs", 1) if is_stateful(layer) else 0
+        takes = getattr(layer, "inputs", 1) if getattr(layer, "stateful", False) else 0
         if isinstance(x, tuple) and len(x) != takes:
             raise ValueError(
                 f"Sequential: layer {name} ({type(layer).__name__}) got {len(x)} signals from the "
