@@ -14,9 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 
-from spikeloom.engine import cpu, reference
+from spikeloom.engine import cpu, private, reference
 from spikeloom.engine.emit_llvm import Layout
 from spikeloom.engine.plan import Need
 from spikeloom.engine.program import Executable, Program, Signature, program
@@ -106,13 +105,13 @@ def why_not_cpu(dtype: torch.dtype, tensors: Iterable[Tensor]) -> str | None:
             return f"a tensor is a {type(t).__name__}, of which only torch knows what it does"
         if t.device.type != "cpu":
             return f"a tensor lies on {t.device}"
-        if t.layout is not torch.strided or t._is_zerotensor():
+        if not private.has_memory(t):
             return "a tensor has no memory of its own for every element"
     if dtype not in _COMPUTES:
         return f"it computes in {dtype}"
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+    if private.in_functorch() or private.in_forward_ad():
         return "it runs inside a torch.func transform or forward-mode differentiation"
-    if torch._C._get_tracing_state() is not None or torch._C._len_torch_dispatch_stack():
+    if private.is_traced():
         return "it is being traced"
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import Any
@@ -11,16 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikeloom.engine import memory, threads
+from spikeloom.engine import memory, private, threads
 from spikeloom.engine.emit_llvm import CHUNK, Array, Layout, keep_dtype, stored_keeps
 from spikeloom.engine.graph import Graph
 from spikeloom.engine.plan import Plan
 from spikeloom.engine.program import Executable
-
-# Whether the backward pass under way keeps its graph for another one; private, hence optional.
-_keep_graph: Callable[[], bool] | None = getattr(
-    getattr(torch._C, "_autograd", None), "_get_current_graph_task_keep_graph", None
-)
 
 
 def run(
@@ -74,7 +69,7 @@ class _Unroll(torch.autograd.Function):
         saved = ctx.saved_tensors
         k, e = len(plan.keep), len(plan.entering)
         keeps, entering, params = saved[:k], saved[k : k + e], saved[k + e :]
-        donate = _keep_graph is not None and not _keep_graph()
+        donate = not private.graph_is_kept()
         shape, param_shapes = ctx.shapes
         d_xs, d_state, d_params = backward(
             ctx.executable, grads, keeps, entering, params, shape, param_shapes, donate=donate

@@ -67,7 +67,6 @@ class Pool:
             block = self._fitting(size)
             self._used += size if block is None else len(block)
             self._peak = max(self._peak, self._used)
-            self._trim()
         return _block(size) if block is None else block
 
     def _fitting(self, size: int) -> mmap.mmap | None:
@@ -81,8 +80,6 @@ class Pool:
             block = self._returned.popleft()
             self._used -= len(block)
             self._idle.append(block)
-
-    def _trim(self) -> None:
         idle = sum(len(block) for block in self._idle)
         while self._idle and idle > self._peak:
             idle -= len(self._idle.pop(0))
