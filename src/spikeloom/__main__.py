@@ -1,0 +1,5 @@
+"""`python -m spikeloom` is the command `spikeloom`."""
+
+from spikeloom.cli import main
+
+raise SystemExit(main())
