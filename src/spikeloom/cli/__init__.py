@@ -1,4 +1,4 @@
 """The command line; one module per command."""
 
-from .app import commands as commands
-from .app import main as main
+from spikeloom.cli.app import commands as commands
+from spikeloom.cli.app import main as main

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spikeloom.cli.flags import parse
 from spikeloom.recipes import Promise, Recipe, recipes
-
-from .flags import parse
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from .flags import parse
+from spikeloom.cli.flags import parse
 
 
 @dataclass(frozen=True)

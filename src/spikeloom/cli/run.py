@@ -9,12 +9,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from spikeloom.cli.app import unknown
+from spikeloom.cli.flags import parse_together
+from spikeloom.cli.resume import find_run, read_config, with_auto
+from spikeloom.cli.verdict import figures, verdict
 from spikeloom.recipes import Recipe, find, recipes
-
-from .app import unknown
-from .flags import parse_together
-from .resume import find_run, read_config, with_auto
-from .verdict import figures, verdict
 
 _USAGE = "usage: spikeloom run RECIPE [--option value ...]"
 

@@ -4,9 +4,9 @@
 Sources and licences of what the package contains are in ``SOURCES.md`` beside this file.
 """
 
-from .batches import Batches as Batches
-from .embedded import digits as digits
-from .embedded import iris as iris
-from .idx import read_idx as read_idx
-from .mnist import fashion_mnist as fashion_mnist
-from .mnist import mnist as mnist
+from spikeloom.data.batches import Batches as Batches
+from spikeloom.data.embedded import digits as digits
+from spikeloom.data.embedded import iris as iris
+from spikeloom.data.idx import read_idx as read_idx
+from spikeloom.data.mnist import fashion_mnist as fashion_mnist
+from spikeloom.data.mnist import mnist as mnist

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .download import RemoteFile, cache_folder, fetch
-from .idx import read_idx
+from spikeloom.data.download import RemoteFile, cache_folder, fetch
+from spikeloom.data.idx import read_idx
 
 Split = Literal["train", "test"]
 _Pair = tuple[Path, Path]  # images, labels

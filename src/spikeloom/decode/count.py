@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .sequence import checked_sequence
+from spikeloom.decode.sequence import checked_sequence
 
 
 def count(spikes: Tensor) -> Tensor:

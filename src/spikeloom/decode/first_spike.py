@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .sequence import checked_sequence
+from spikeloom.decode.sequence import checked_sequence
 
 
 def first_spike(spikes: Tensor) -> Tensor:

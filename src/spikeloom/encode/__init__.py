@@ -1,5 +1,5 @@
 """Spikes and currents from data: each adds the time axis, `[B, ...]` to `[T, B, ...]`."""
 
-from .constant import constant as constant
-from .latency import latency as latency
-from .rate import rate as rate
+from spikeloom.encode.constant import constant as constant
+from spikeloom.encode.latency import latency as latency
+from spikeloom.encode.rate import rate as rate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .intensity import check_steps
+from spikeloom.encode.intensity import check_steps
 
 
 def constant(x: Tensor, steps: int) -> Tensor:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from .intensity import check_intensity, check_steps
+from spikeloom.encode.intensity import check_intensity, check_steps
 
 
 def latency(x: Tensor, steps: int, *, threshold: float = 0.01, beta: float | None = None) -> Tensor:

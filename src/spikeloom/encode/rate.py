@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .intensity import check_intensity, check_steps
+from spikeloom.encode.intensity import check_intensity, check_steps
 
 
 def rate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .labels import checked_classes, targets
+from spikeloom.loss.labels import checked_classes, targets
 
 
 def count_mse(

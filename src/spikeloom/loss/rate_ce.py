@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from .labels import checked_classes
+from spikeloom.loss.labels import checked_classes
 
 
 def rate_ce(spikes: Tensor, labels: Tensor) -> Tensor:

@@ -1,3 +1,3 @@
 """Figures of merit: numbers to report, without a gradient."""
 
-from .accuracy import accuracy as accuracy
+from spikeloom.metric.accuracy import accuracy as accuracy

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from .svg import canvas, tag
+from spikeloom.plot.svg import canvas, tag
 
 _LEFT, _TOP, _SIZE = 46.0, 8.0, 340.0
 

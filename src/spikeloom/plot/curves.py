@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from .svg import Frame, canvas, tag, ticks
+from spikeloom.plot.svg import Frame, canvas, tag, ticks
 
 
 @dataclass(frozen=True)

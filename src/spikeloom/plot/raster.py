@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .svg import canvas, tag
+from spikeloom.plot.svg import canvas, tag
 
 _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP = 52.0, 8.0, 4.0, 30.0, 10.0
 _WIDTH = 400.0

@@ -9,14 +9,13 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from spikeloom.plot.bars import bars
+from spikeloom.plot.confusion import confusion
+from spikeloom.plot.curves import Series, curves
+from spikeloom.plot.raster import raster
 from spikeloom.train.atomic import write_text
 from spikeloom.train.history import read_metrics
 from spikeloom.train.run import read_json
-
-from .bars import bars
-from .confusion import confusion
-from .curves import Series, curves
-from .raster import raster
 
 
 def report(run: str | Path) -> Path:

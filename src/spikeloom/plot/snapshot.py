@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spikeloom.plot.png import png_data
 from spikeloom.train.meter import spike_watcher
-
-from .png import png_data
 
 _BATCH = 500
 _ROWS = 64  # neurons drawn per layer

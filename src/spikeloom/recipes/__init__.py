@@ -7,8 +7,8 @@ imported, so that listing them takes no time.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from .recipe import Promise as Promise
-from .recipe import Recipe as Recipe
+from spikeloom.recipes.recipe import Promise as Promise
+from spikeloom.recipes.recipe import Recipe as Recipe
 
 
 def recipes() -> list[Recipe]:

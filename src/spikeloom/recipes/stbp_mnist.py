@@ -41,8 +41,8 @@ class Options:
 
     model: Literal["mlp", "cnn"] = "mlp"
     """mlp: 784-800-10. cnn: 15C5-P2-40C5-P2-300-10, with average pooling."""
-    epochs: int | None = None
-    """Passes over the training images; if not given 30 for the mlp, 20 for the cnn."""
+    epochs: int = 20
+    """Passes over the training images."""
     steps: int = 8
     """Time steps T for which an image is shown."""
     batch: int = 100
@@ -78,7 +78,6 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     sl.train.seed_everything(run.seed)
     images, labels = (t[: options.subset] for t in sl.data.mnist("train", data=run.data))
     test_images, test_labels = (t[: options.tested] for t in sl.data.mnist("test", data=run.data))
-    epochs = options.epochs or {"mlp": 30, "cnn": 20}[options.model]
     net = build(options)
 
     def encode(x: Tensor, generator: Generator) -> Tensor:
@@ -94,8 +93,8 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
         loss=rate_loss,
         metric=sl.metric.accuracy,
         optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(optim.lr_scheduler.CosineAnnealingLR, T_max=epochs),
-        epochs=epochs,
+        scheduler=partial(optim.lr_scheduler.CosineAnnealingLR, T_max=options.epochs),
+        epochs=options.epochs,
         seed=run.seed,
         run=run.folder,
         resume=run.resume,
@@ -155,9 +154,11 @@ def moved(images: Tensor, most: int, generator: Generator) -> Tensor:
     from torch.nn.functional import pad
 
     count, _, height, width = images.shape
-    by = torch.randint(2 * most + 1, (2, count, 1), generator=generator)
-    rows, columns = by[0] + torch.arange(height), by[1] + torch.arange(width)
-    sample = torch.arange(count)[:, None, None]
+    device = images.device
+    by = torch.randint(2 * most + 1, (2, count, 1), generator=generator, device=device)
+    rows = by[0] + torch.arange(height, device=device)
+    columns = by[1] + torch.arange(width, device=device)
+    sample = torch.arange(count, device=device)[:, None, None]
     return pad(images, (most,) * 4)[sample, 0, rows[:, :, None], columns[:, None, :]][:, None]
 
 

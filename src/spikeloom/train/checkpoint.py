@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .atomic import write_bytes
+from spikeloom.train.atomic import write_bytes
 
 _FORMAT = 1
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .atomic import append_line, write_text
+from spikeloom.train.atomic import append_line, write_text
 
 
 @dataclass(frozen=True)

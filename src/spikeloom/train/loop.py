@@ -14,15 +14,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from spikeloom.metric import accuracy
-
-from .history import Epoch, History, score
-from .interrupt import Interrupted, interrupt_later
-from .meter import Meter, spike_watcher
-from .pairs import Data, pairs
-from .progress import Reporter, Show, reporter
-from .seed import seed_everything
-from .state import TrainState, open_run
-from .task import Encode, Objective, Task, evaluate
+from spikeloom.train.history import Epoch, History, score
+from spikeloom.train.interrupt import Interrupted, interrupt_later
+from spikeloom.train.meter import Meter, spike_watcher
+from spikeloom.train.pairs import Data, pairs
+from spikeloom.train.progress import Reporter, Show, reporter
+from spikeloom.train.seed import seed_everything
+from spikeloom.train.state import TrainState, open_run
+from spikeloom.train.task import Encode, Objective, Task, evaluate
 
 _WATCH_EVERY = 16  # counting spikes costs a pass over them
 

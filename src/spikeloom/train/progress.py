@@ -9,8 +9,8 @@ from typing import Literal, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from .history import Epoch
-from .meter import Meter
+from spikeloom.train.history import Epoch
+from spikeloom.train.meter import Meter
 
 Show = bool | Literal["plain"]
 

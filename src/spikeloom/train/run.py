@@ -12,10 +12,10 @@ from typing import Any
 from safetensors.torch import save
 from torch import nn
 
-from .atomic import write_bytes, write_json
-from .environment import environment
-from .history import read_metrics
-from .progress import Show
+from spikeloom.train.atomic import write_bytes, write_json
+from spikeloom.train.environment import environment
+from spikeloom.train.history import read_metrics
+from spikeloom.train.progress import Show
 
 
 @dataclass(frozen=True)

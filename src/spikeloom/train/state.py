@@ -11,9 +11,9 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from .checkpoint import load_checkpoint, save_checkpoint
-from .history import Epoch, History
-from .seed import rng_state, set_rng_state
+from spikeloom.train.checkpoint import load_checkpoint, save_checkpoint
+from spikeloom.train.history import Epoch, History
+from spikeloom.train.seed import rng_state, set_rng_state
 
 
 @dataclass

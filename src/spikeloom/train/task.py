@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .meter import Meter, spike_watcher
-from .pairs import Data, pairs
+from spikeloom.train.meter import Meter, spike_watcher
+from spikeloom.train.pairs import Data, pairs
 
 Encode = Callable[[Tensor, torch.Generator], Tensor]
 Objective = Callable[[Tensor, Tensor], Tensor]
