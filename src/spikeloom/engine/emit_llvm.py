@@ -22,6 +22,11 @@ import torch
 from spikeloom.engine.llvm_ops import Body, stored
 from spikeloom.engine.plan import Plan
 
+_BLOCK = 4
+"""Time steps per pass of a short forward step: the state stays in registers between them, and as
+many rows are fetched side by side."""
+_SHORT = 32
+"""Operations up to which a step is short."""
 CHUNK = 16384
 """Neurons per chunk. Long rows keep the hardware's prefetching going, and the state of a chunk
 (64 KiB per float32 variable) still fits the second-level cache; see `spikeloom bench bandwidth`."""
@@ -74,13 +79,15 @@ class _Function:
         for i, vector in enumerate(self.layout.vector_params):
             self.array(f"p{i}", "col" if vector else "scalar", self.plan.graph.dtype)
 
-    def body(self, write: Callable[[Body, _Cursor], None], tag: str, previous: bool) -> list[str]:
-        """The loop over the neurons of one row."""
+    def body(
+        self, write: Callable[[Body, _Cursor], None], tag: str, previous: bool, steps: int = 1
+    ) -> list[str]:
+        """The loop over the neurons of a row, for one time step or a block of them."""
         body = Body(self.plan.graph, self.declared, f"{tag}.")
         for i, vector in enumerate(self.layout.vector_params):
             if not vector:
                 body.values[self.plan.graph.params[i]] = f"%p{i}.value"
-        write(body, _Cursor(self.arrays, body, tag, previous))
+        write(body, _Cursor(self.arrays, body, tag, previous, steps))
         return [
             f"  br label %{tag}.row",
             f"{tag}.row:",
@@ -91,25 +98,39 @@ class _Function:
             f"  br i1 %{tag}.more, label %{tag}.row, label %time.next, !llvm.loop !1",
         ]
 
-    def rows(self, tag: str, previous: bool) -> list[str]:
-        """Pointers to the rows of this time step, and of the one before."""
+    def rows(self, tag: str, previous: bool, steps: int = 1) -> list[str]:
+        """Pointers to the rows of this time step and of those after or before it."""
         lines = [f"{tag}.rows:"]
         for a in self.arrays:
             if a.kind != "row":
                 continue
-            kind = stored(a.dtype)
-            for suffix, t in (("row", "%t"), ("prev", "%t.before")):
-                if suffix == "prev" and not (previous and a.name.startswith("k")):
-                    continue
-                stem = f"%{tag}.{a.name}.{suffix}"
+            kind, stem = stored(a.dtype), f"%{tag}.{a.name}"
+            lines += [
+                f"  {stem}.off = mul nsw i64 %t, %{a.name}.ts",
+                f"  {stem}.row0 = getelementptr {kind}, ptr %{a.name}.chunk, i64 {stem}.off",
+            ]
+            for u in range(1, steps):
+                lines.append(
+                    f"  {stem}.row{u} = getelementptr {kind}, ptr {stem}.row{u - 1}, "
+                    f"i64 %{a.name}.ts"
+                )
+            if previous and a.name.startswith("k"):
                 lines += [
-                    f"  {stem}.off = mul nsw i64 {t}, %{a.name}.ts",
-                    f"  {stem} = getelementptr {kind}, ptr %{a.name}.chunk, i64 {stem}.off",
+                    f"  {stem}.back = sub nsw i64 0, %{a.name}.ts",
+                    f"  {stem}.prev = getelementptr {kind}, ptr {stem}.row0, i64 {stem}.back",
                 ]
         return lines
 
-    def emit(self, write: Callable[[Body, _Cursor], None], *, peel: bool) -> Kernel:
-        """Assemble the function; `peel` gives step 0 a body of its own."""
+    def emit(
+        self, write: Callable[[Body, _Cursor], None], *, peel: bool = False, block: int = 1
+    ) -> Kernel:
+        """Assemble the function.
+
+        Args:
+            write: Writes the body.
+            peel: Give step 0 a body of its own (backward).
+            block: Time steps to run in one pass over the neurons, where as many are left (forward).
+        """
         head = [
             f"define void @{self.name}(i64 %t0, i64 %t1, i64 %lo, i64 %hi, ptr %table) #0 {{",
             "entry:",
@@ -151,19 +172,28 @@ class _Function:
                 "  br i1 %time.more, label %time.start, label %chunk.next",
                 "time.start:",
                 "  %t = sub nsw i64 %t.above, 1",
-                "  %t.before = sub nsw i64 %t, 1",
             ]
         else:
             time = [
                 "  br label %time",
                 "time:",
-                "  %t = phi i64 [ %t0, %chunk.start ], [ %t.above, %time.next ]",
+                "  %t = phi i64 [ %t0, %chunk.start ], [ %t.next, %time.next ]",
                 "  %time.more = icmp slt i64 %t, %t1",
                 "  br i1 %time.more, label %time.start, label %chunk.next",
                 "time.start:",
                 "  %t.above = add nsw i64 %t, 1",
             ]
-        if peel:
+        after = "  %t.next = phi i64 [ %t.above, %any.row ]"
+        if block > 1:
+            time += [
+                f"  %t.block = add nsw i64 %t, {block}",
+                "  %block.fits = icmp sle i64 %t.block, %t1",
+                "  br i1 %block.fits, label %block.rows, label %any.rows",
+                *self.rows("block", previous=False, steps=block),
+                *self.body(write, "block", previous=False, steps=block),
+            ]
+            after += ", [ %t.block, %block.row ]"
+        elif peel:
             time += [
                 "  %is.first = icmp eq i64 %t, 0",
                 "  br i1 %is.first, label %first.rows, label %any.rows",
@@ -176,6 +206,7 @@ class _Function:
             *self.rows("any", previous=peel),
             *self.body(write, "any", previous=peel),
             "time.next:",
+            *(() if self.backward else (after,)),
             "  br label %time",
             "chunk.next:",
             "  br label %chunk",
@@ -194,17 +225,22 @@ class _Function:
 class _Cursor:
     """Loads and stores at the current neuron."""
 
-    def __init__(self, arrays: Sequence[Array], body: Body, tag: str, previous: bool) -> None:
+    def __init__(
+        self, arrays: Sequence[Array], body: Body, tag: str, previous: bool, steps: int
+    ) -> None:
         self.arrays = {a.name: a for a in arrays}
         self.body = body
         self.tag = tag
         self.previous = previous
+        self.steps = steps
+        self.step = 0
+        """Which of the time steps in this pass."""
 
     def __contains__(self, name: str) -> bool:
         return name in self.arrays
 
     def _pointer(self, a: Array, before: bool = False) -> str:
-        row = f"%{self.tag}.{a.name}.{'prev' if before else 'row'}"
+        row = f"%{self.tag}.{a.name}.{'prev' if before else f'row{self.step}'}"
         base = row if a.kind == "row" else f"%{a.name}.chunk"
         return self.body.at(base, stored(a.dtype), f"%{self.tag}.i")
 
@@ -254,19 +290,26 @@ def forward(plan: Plan, layout: Layout, *, train: bool) -> Kernel:
         fn.array(f"k{j}", "row", keep_dtype(plan, layout, j))
 
     def write(body: Body, at: _Cursor) -> None:
-        for kind, indices in (("x", g.inputs), ("s", g.states), ("p", g.params)):
-            for i, index in enumerate(indices):
-                if index in order and index not in body.values:
-                    body.values[index] = at.load(f"{kind}{i}")
-        body.compute(order)
-        for i, index in enumerate(g.outs):
-            at.store(f"o{i}", body.get(index))
-        for j, index in keeps.items():
-            at.store(f"k{j}", body.get(index))
-        for i, index in enumerate(g.new_states):
-            at.store(f"s{i}", body.get(index))
+        for i, index in enumerate(g.params):
+            if index in order and index not in body.values:
+                body.values[index] = at.load(f"p{i}")
+        constant = dict(body.values)
+        states = [at.load(f"s{i}") if index in order else "" for i, index in enumerate(g.states)]
+        for at.step in range(at.steps):  # noqa: B020 - a field, not the cursor
+            body.values = constant | dict(zip(g.states, states, strict=True))
+            for i, index in enumerate(g.inputs):
+                if index in order:
+                    body.values[index] = at.load(f"x{i}")
+            body.compute(order)
+            for i, index in enumerate(g.outs):
+                at.store(f"o{i}", body.get(index))
+            for j, index in keeps.items():
+                at.store(f"k{j}", body.get(index))
+            states = [body.get(index) for index in g.new_states]
+        for i, value in enumerate(states):
+            at.store(f"s{i}", value)
 
-    return fn.emit(write, peel=False)
+    return fn.emit(write, block=_BLOCK if len(order) <= _SHORT else 1)
 
 
 def backward(plan: Plan, layout: Layout) -> Kernel:

@@ -19,7 +19,7 @@ paper does not do that, nor does `--shift 0`.
 References:
     Y. Wu, L. Deng, G. Li, J. Zhu, L. Shi, "Spatio-temporal backpropagation for training
     high-performance spiking neural networks", Frontiers in Neuroscience 12:331 (2018),
-    doi:10.3389/fnins.2018.00331, equations 11 to 14, 18 and 24, tables 3 and 4.
+    doi:10.3389/fnins.2018.00331.
 """
 
 from __future__ import annotations
@@ -180,7 +180,10 @@ def rate_loss(spikes: Tensor, labels: Tensor) -> Tensor:
 
 RECIPE = Recipe(
     name="stbp-mnist",
-    summary="Spatio-temporal backpropagation on MNIST, with the paper's neuron and loss.",
+    summary=(
+        "Spatio-temporal backpropagation on MNIST, with the paper's neuron and loss; unlike the "
+        "paper, the mlp's training images are moved by up to a pixel."
+    ),
     paper="Wu et al. 2018, Frontiers in Neuroscience 12:331, doi:10.3389/fnins.2018.00331",
     options=Options,
     promises=(
