@@ -22,11 +22,9 @@ import torch
 from spikeloom.engine.llvm_ops import Body, stored
 from spikeloom.engine.plan import Plan
 
-_BLOCK = 4
-"""Time steps per pass of a short forward step: the state stays in registers between them, and as
-many rows are fetched side by side."""
-_SHORT = 32
-"""Operations up to which a step is short."""
+_BLOCKS = ((32, 4), (64, 2))
+"""Up to so many operations per step, run so many time steps per pass over the neurons: the state
+stays in registers between them, and as many rows are fetched side by side."""
 CHUNK = 16384
 """Neurons per chunk. Long rows keep the hardware's prefetching going, and the state of a chunk
 (64 KiB per float32 variable) still fits the second-level cache; see `spikeloom bench bandwidth`."""
@@ -70,7 +68,10 @@ class _Function:
         self.layout = layout
         self.backward = backward
         self.arrays: list[Array] = []
-        self.declared: set[str] = {"declare i64 @llvm.smin.i64(i64, i64)"}
+        self.declared: set[str] = {
+            "declare i64 @llvm.smin.i64(i64, i64)",
+            "declare i64 @llvm.smax.i64(i64, i64)",
+        }
 
     def array(self, name: str, kind: Literal["row", "col", "scalar"], dtype: torch.dtype) -> None:
         self.arrays.append(Array(name, kind, dtype))
@@ -109,16 +110,12 @@ class _Function:
                 f"  {stem}.off = mul nsw i64 %t, %{a.name}.ts",
                 f"  {stem}.row0 = getelementptr {kind}, ptr %{a.name}.chunk, i64 {stem}.off",
             ]
-            for u in range(1, steps):
+            more = previous and a.name.startswith("k")  # the step before the last one, too
+            for u in range(1, steps + more):
                 lines.append(
                     f"  {stem}.row{u} = getelementptr {kind}, ptr {stem}.row{u - 1}, "
-                    f"i64 %{a.name}.ts"
+                    f"i64 %{a.name}.{'back' if self.backward else 'ts'}"
                 )
-            if previous and a.name.startswith("k"):
-                lines += [
-                    f"  {stem}.back = sub nsw i64 0, %{a.name}.ts",
-                    f"  {stem}.prev = getelementptr {kind}, ptr {stem}.row0, i64 {stem}.back",
-                ]
         return lines
 
     def emit(
@@ -129,7 +126,7 @@ class _Function:
         Args:
             write: Writes the body.
             peel: Give step 0 a body of its own (backward).
-            block: Time steps to run in one pass over the neurons, where as many are left (forward).
+            block: Time steps to run in one pass over the neurons, where as many are left.
         """
         head = [
             f"define void @{self.name}(i64 %t0, i64 %t1, i64 %lo, i64 %hi, ptr %table) #0 {{",
@@ -144,7 +141,10 @@ class _Function:
                 ]
             if a.kind == "scalar":
                 head.append(f"  %{a.name}.value = load {stored(a.dtype)}, ptr %{a.name}")
+            if a.kind == "row":
+                head.append(f"  %{a.name}.back = sub nsw i64 0, %{a.name}.ts")
         head += [
+            f"  %t.least = call i64 @llvm.smax.i64(i64 %t0, i64 {int(peel)})",
             "  br label %chunk",
             "chunk:",
             "  %c0 = phi i64 [ %lo, %entry ], [ %c1, %chunk.next ]",
@@ -167,11 +167,13 @@ class _Function:
             time = [
                 "  br label %time",
                 "time:",
-                "  %t.above = phi i64 [ %t1, %chunk.start ], [ %t, %time.next ]",
+                "  %t.above = phi i64 [ %t1, %chunk.start ], [ %t.next, %time.next ]",
                 "  %time.more = icmp sgt i64 %t.above, %t0",
                 "  br i1 %time.more, label %time.start, label %chunk.next",
                 "time.start:",
                 "  %t = sub nsw i64 %t.above, 1",
+                f"  %t.block = sub nsw i64 %t.above, {block}",
+                "  %block.fits = icmp sge i64 %t.block, %t.least",
             ]
         else:
             time = [
@@ -182,18 +184,21 @@ class _Function:
                 "  br i1 %time.more, label %time.start, label %chunk.next",
                 "time.start:",
                 "  %t.above = add nsw i64 %t, 1",
-            ]
-        after = "  %t.next = phi i64 [ %t.above, %any.row ]"
-        if block > 1:
-            time += [
                 f"  %t.block = add nsw i64 %t, {block}",
                 "  %block.fits = icmp sle i64 %t.block, %t1",
-                "  br i1 %block.fits, label %block.rows, label %any.rows",
-                *self.rows("block", previous=False, steps=block),
-                *self.body(write, "block", previous=False, steps=block),
+            ]
+        single = "%t" if self.backward else "%t.above"
+        after = f"  %t.next = phi i64 [ {single}, %any.row ]"
+        if block > 1:
+            time += [
+                "  br i1 %block.fits, label %block.rows, label %single",
+                *self.rows("block", previous=peel, steps=block),
+                *self.body(write, "block", previous=peel, steps=block),
+                "single:",
             ]
             after += ", [ %t.block, %block.row ]"
-        elif peel:
+        if peel:
+            after += f", [ {single}, %first.row ]"
             time += [
                 "  %is.first = icmp eq i64 %t, 0",
                 "  br i1 %is.first, label %first.rows, label %any.rows",
@@ -206,7 +211,7 @@ class _Function:
             *self.rows("any", previous=peel),
             *self.body(write, "any", previous=peel),
             "time.next:",
-            *(() if self.backward else (after,)),
+            after,
             "  br label %time",
             "chunk.next:",
             "  br label %chunk",
@@ -240,7 +245,7 @@ class _Cursor:
         return name in self.arrays
 
     def _pointer(self, a: Array, before: bool = False) -> str:
-        row = f"%{self.tag}.{a.name}.{'prev' if before else f'row{self.step}'}"
+        row = f"%{self.tag}.{a.name}.row{self.step + before}"
         base = row if a.kind == "row" else f"%{a.name}.chunk"
         return self.body.at(base, stored(a.dtype), f"%{self.tag}.i")
 
@@ -309,7 +314,11 @@ def forward(plan: Plan, layout: Layout, *, train: bool) -> Kernel:
         for i, value in enumerate(states):
             at.store(f"s{i}", value)
 
-    return fn.emit(write, block=_BLOCK if len(order) <= _SHORT else 1)
+    return fn.emit(write, block=_block(order))
+
+
+def _block(order: Sequence[int]) -> int:
+    return next((steps for most, steps in _BLOCKS if len(order) <= most), 1)
 
 
 def backward(plan: Plan, layout: Layout) -> Kernel:
@@ -340,42 +349,50 @@ def backward(plan: Plan, layout: Layout) -> Kernel:
         if need.params[i] and g.grad_params[i] is not None:
             fn.array(f"q{i}", "col", g.dtype)
 
-    def load_params(body: Body, at: _Cursor, used: Sequence[int]) -> None:
-        for i, index in enumerate(g.params):
-            if index in used and index not in body.values:
-                body.values[index] = at.load(f"p{i}")
-
     def write(body: Body, at: _Cursor) -> None:
-        load_params(body, at, (*order, *rebuilt))
-        if at.previous:  # the state that enters this step: what the step before returned
-            now, body.values = body.values, dict(body.values)
+        for i, index in enumerate(g.params):
+            if (index in order or index in rebuilt) and index not in body.values:
+                body.values[index] = at.load(f"p{i}")
+        constant = dict(body.values)
+        adjoint = [at.load(f"a{i}") if d in order else "" for i, d in enumerate(g.grad_new_states)]
+        totals = {i: at.load(f"q{i}") for i in range(len(g.params)) if f"q{i}" in at}
+        ahead: dict[int, str] = {}  # kept values of the coming step, loaded already
+        for at.step in range(at.steps):  # noqa: B020 - a field, not the cursor
+            kept_now, ahead = ahead, {}
+            if at.previous:  # the state that enters this step: what the step before returned
+                ahead = {
+                    index: at.load(f"k{j}", before=True)
+                    for j, index in enumerate(plan.keep)
+                    if index in plan.prev
+                }
+                body.values = constant | ahead
+                entering = [body.get(g.new_states[k]) for k in plan.entering]
+            else:
+                entering = [at.load(f"s{k}") for k in plan.entering]
+            body.values = dict(constant)
+            for k, value in zip(plan.entering, entering, strict=True):
+                body.values[g.states[k]] = value
             for j, index in enumerate(plan.keep):
-                if index in plan.prev:
-                    body.values[index] = at.load(f"k{j}", before=True)
-            entering = {k: body.get(g.new_states[k]) for k in plan.entering}
-            body.values = now
-        else:
-            entering = {k: at.load(f"s{k}") for k in plan.entering}
-        for k, value in entering.items():
-            body.values[g.states[k]] = value
-        for j, index in enumerate(plan.keep):
-            body.values[index] = at.load(f"k{j}")
-        for i, index in enumerate(g.grad_outs):
-            if index in order:
-                body.values[index] = at.load(f"g{i}")
-        for i, index in enumerate(g.grad_new_states):
-            if index in order:
-                body.values[index] = at.load(f"a{i}")
-        body.compute(order)
-        zero = body.const(0.0)
-        for i, index in enumerate(g.grad_inputs):
-            if index is not None and f"d{i}" in at:
-                at.store(f"d{i}", body.get(index))
-        for i, index in enumerate(g.grad_states):
-            at.store(f"a{i}", zero if index is None else body.get(index))
-        for i, index in enumerate(g.grad_params):
-            if index is not None and f"q{i}" in at:
-                total = body.new(f"fadd {body.f} {at.load(f'q{i}')}, {body.get(index)}")
-                at.store(f"q{i}", total)
+                body.values[index] = kept_now.get(index) or at.load(f"k{j}")
+            for i, index in enumerate(g.grad_outs):
+                if index in order:
+                    body.values[index] = at.load(f"g{i}")
+            for index, value in zip(g.grad_new_states, adjoint, strict=True):
+                if index in order:
+                    body.values[index] = value
+            body.compute(order)
+            for i, index in enumerate(g.grad_inputs):
+                if index is not None and f"d{i}" in at:
+                    at.store(f"d{i}", body.get(index))
+            for i, total in totals.items():
+                slope = g.grad_params[i]
+                assert slope is not None  # `q` arrays exist for these alone
+                totals[i] = body.new(f"fadd {body.f} {total}, {body.get(slope)}")
+            zero = body.const(0.0)
+            adjoint = [zero if index is None else body.get(index) for index in g.grad_states]
+        for i, value in enumerate(adjoint):
+            at.store(f"a{i}", value)
+        for i, total in totals.items():
+            at.store(f"q{i}", total)
 
-    return fn.emit(write, peel=bool(plan.entering))
+    return fn.emit(write, peel=bool(plan.entering), block=_block((*order, *rebuilt)))
