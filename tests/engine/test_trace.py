@@ -261,3 +261,28 @@ def test_bound_methods_and_partials_are_steps():
     assert torch.equal(unroll(three.step, x, zero, backend="cpu")[0], x * 3.0)
     shifted = functools.partial(three.step, shift=1.0)
     assert torch.equal(unroll(shifted, x, zero, backend="cpu")[0], x * 3.0 + 1.0)
+
+
+@pytest.mark.parametrize("default", ["dtype", "device"])
+def test_defaults_of_torch_do_not_matter(default):
+    """A step with constants made inside, traced and run under another default."""
+
+    def step(x, v, gain):
+        v = v * torch.tensor(0.5) + x * gain
+        return v.clamp(max=float(torch.tensor(1.5))), v
+
+    args = (torch.rand(6, 2, 3, requires_grad=True), (torch.zeros(2, 3),), (torch.tensor(2.0),))
+    expected, _ = unroll(step, *args, backend="reference")
+    (expected_grad,) = torch.autograd.grad(expected.sum(), args[0])
+    if default == "dtype":
+        torch.set_default_dtype(torch.float64)
+    else:
+        torch.set_default_device("meta")
+    try:
+        found, _ = unroll(lambda *a: step(*a), *args, backend="cpu")
+        (grad,) = torch.autograd.grad(found.sum(), args[0])
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    assert found.device.type == "cpu" and found.dtype == torch.float32
+    assert torch.equal(found, expected) and torch.equal(grad, expected_grad)

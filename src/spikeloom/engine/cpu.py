@@ -178,7 +178,10 @@ def backward(
     for i, g in enumerate(grads[:n_outs]):
         if f"g{i}" in wanted:
             call.row(
-                f"g{i}", torch.zeros((), dtype=layout.storage).expand(shape) if g is None else g
+                f"g{i}",
+                torch.zeros((), dtype=layout.storage, device="cpu").expand(shape)
+                if g is None
+                else g,
             )
     d_state = state_gradients(grads[n_outs:], shape, graph.dtype)
     call.cols("a", d_state)
@@ -209,7 +212,9 @@ def state_gradients(
     grads: Sequence[Tensor | None], shape: Sequence[int], dtype: torch.dtype
 ) -> list[Tensor]:
     """Gradients of the final state, in buffers that become those of the initial state."""
-    return [torch.zeros(shape[1:], dtype=dtype) if g is None else _copy(g) for g in grads]
+    return [
+        torch.zeros(shape[1:], dtype=dtype, device="cpu") if g is None else _copy(g) for g in grads
+    ]
 
 
 def param_totals(
@@ -219,7 +224,7 @@ def param_totals(
     totals = {}
     for i in range(len(graph.params)):
         if f"q{i}" in wanted:
-            totals[i] = torch.zeros(shape[1:], dtype=graph.dtype)
+            totals[i] = torch.zeros(shape[1:], dtype=graph.dtype, device="cpu")
             call.col(f"q{i}", totals[i])
     return totals
 

@@ -218,7 +218,9 @@ class _Feedback(torch.autograd.Function):
         call = cpu.Call(steps, neurons)
         zero = weight.new_zeros(()).expand(shape)
         g_spike = (zero if grads[0] is None else grads[0]).unbind(0)
-        total = torch.empty(shape[1:], dtype=weight.dtype)  # of the fed-back output, both ways
+        total = torch.empty(
+            shape[1:], dtype=weight.dtype, device="cpu"
+        )  # of the fed-back output, both ways
         if "g0" in wanted:
             call.row("g0", total.expand(shape))
         for i, g in enumerate(grads[1 : len(graph.outs)], start=1):

@@ -55,7 +55,7 @@ class Builder:
 
     def const(self, value: float) -> Sym:
         """A constant, rounded to the computing dtype as torch rounds Python scalars."""
-        rounded = torch.tensor(value, dtype=torch.float64).to(self.dtype).item()
+        rounded = torch.tensor(value, dtype=torch.float64, device="cpu").to(self.dtype).item()
         # -0.0 and nan are constants of their own: compare by text.
         return self._push(Op("const", (), rounded), key=("const", repr(rounded)))
 

@@ -41,7 +41,7 @@ class Pool:
         """An uninitialised contiguous CPU tensor, as `torch.empty`."""
         size = math.prod(shape) * dtype.itemsize
         if size < _SMALL:
-            return torch.empty(tuple(shape), dtype=dtype)
+            return torch.empty(tuple(shape), dtype=dtype, device="cpu")
         block = self._take(size)
         lease = np.frombuffer(block, dtype=np.uint8, count=size).view(_Lease)
         # The tensor holds the lease. A finalizer may run anywhere, so it only appends: no lock.

@@ -150,7 +150,7 @@ class _Seed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, seeds: list[Tensor], *values: Tensor) -> Tensor:
         ctx.seeds = seeds
-        return torch.zeros(())
+        return torch.zeros((), device="cpu")
 
     @staticmethod
     def backward(ctx: Any, *_: Tensor) -> tuple[Any, ...]:
@@ -188,14 +188,15 @@ def trace(step: Step, n_inputs: int, n_states: int, n_params: int, dtype: torch.
     generator = torch.Generator().manual_seed(0)
 
     def leaf(kind: str) -> Tensor:
-        numbers = torch.rand(_SIZE, dtype=dtype, generator=generator)
+        numbers = torch.rand(_SIZE, dtype=dtype, device="cpu", generator=generator)
         return notes.name(numbers, builder.leaf(kind))
 
     kinds = ("input",) * n_inputs + ("state",) * n_states + ("param",) * n_params
     args = [leaf(kind).requires_grad_() for kind in kinds]
     # Hooks of the caller on saved tensors (torch.utils.checkpoint has such) are not for these.
     no_hooks = torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t)
-    with torch.enable_grad(), torch.autocast("cpu", enabled=False), no_hooks:
+    no_autocast = torch.autocast("cpu", enabled=False)
+    with torch.device("cpu"), torch.enable_grad(), no_autocast, no_hooks:
         with notes:
             try:
                 result = step(*args)
