@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from spikeloom.engine import cache, machine, unroll
-from spikeloom.engine.emit_llvm import Layout, forward
+from spikeloom.engine.emit_llvm import forward
+from spikeloom.engine.llvm_loops import Layout
 from spikeloom.engine.plan import Need, make_plan
 from spikeloom.engine.trace import trace
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeloom.engine import cpu, private, reference
-from spikeloom.engine.emit_llvm import Layout
+from spikeloom.engine.llvm_loops import Layout
 from spikeloom.engine.plan import Need
 from spikeloom.engine.program import Executable, Program, Signature, program
 from spikeloom.engine.trace import CannotFuse, check_pure

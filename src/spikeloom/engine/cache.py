@@ -18,7 +18,7 @@ import threading
 from pathlib import Path
 
 from spikeloom.engine import machine
-from spikeloom.engine.emit_llvm import Kernel
+from spikeloom.engine.llvm_loops import Kernel
 from spikeloom.engine.machine import Compiled
 
 _VERSION = "1"

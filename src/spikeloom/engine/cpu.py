@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from spikeloom.engine import memory, private, threads
-from spikeloom.engine.emit_llvm import CHUNK, Array, Layout, keep_dtype, stored_keeps
+from spikeloom.engine.emit_llvm import keep_dtype, stored_keeps
 from spikeloom.engine.graph import Graph
+from spikeloom.engine.llvm_loops import CHUNK, Array, Layout
 from spikeloom.engine.plan import Plan
 from spikeloom.engine.program import Executable
 

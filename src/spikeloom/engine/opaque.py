@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from spikeloom.engine import cpu, reference
-from spikeloom.engine.emit_llvm import Layout, keep_dtype, stored_keeps
+from spikeloom.engine.emit_llvm import keep_dtype, stored_keeps
+from spikeloom.engine.llvm_loops import Layout
 from spikeloom.engine.plan import Need
 from spikeloom.engine.program import Executable, Program, Signature, numbered, program
 from spikeloom.engine.trace import CannotFuse

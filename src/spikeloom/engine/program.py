@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from spikeloom.engine import cache
-from spikeloom.engine.emit_llvm import Kernel, Layout, backward, forward
+from spikeloom.engine.emit_llvm import backward, forward
 from spikeloom.engine.graph import LIBM, Graph
 from spikeloom.engine.identity import identity
+from spikeloom.engine.llvm_loops import Kernel, Layout
 from spikeloom.engine.machine import Compiled, has_libm
 from spikeloom.engine.plan import Need, Plan, make_plan
 from spikeloom.engine.trace import CannotFuse, trace
