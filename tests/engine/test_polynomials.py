@@ -89,3 +89,10 @@ def test_the_square_root_is_correctly_rounded():
     fused = unroll(step, x[None], backend="cpu")[0][0]
     assert torch.equal(fused, torch.from_numpy(np.sqrt(x.double().numpy()).astype(np.float32)))
     assert ulps(fused, torch.sqrt(x)) <= 1.0
+
+
+def test_exp_loses_little_more_than_its_last_rounding():
+    x = torch.linspace(-87.0, 88.0, 1_000_003)
+    found, exact = interpret("exp", x), torch.exp(x.double())
+    spacing = (torch.nextafter(found, torch.tensor(math.inf)) - found).double()
+    assert float(((found.double() - exact).abs() / spacing).max()) <= 0.7
