@@ -81,13 +81,13 @@ def test_everything_equals_the_plain_loop(
 
 def test_runs_in_one_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    run = backends.cpu.run
+    run = backends.fused.run
 
     def counted(*args: Any) -> Any:
-        calls.append(len(args[1][0]))
+        calls.append(len(args[2][0]))
         return run(*args)
 
-    monkeypatch.setattr(backends.cpu, "run", counted)
+    monkeypatch.setattr(backends.fused, "run", counted)
     spikes, _ = sl.Recurrent(sl.LIF(), 0.5)(torch.rand(50, 2, 3))
     assert calls == [50] and spikes.any()
 

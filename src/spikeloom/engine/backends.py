@@ -1,7 +1,7 @@
 """Who can run a step, and the reason why not.
 
-A backend is an entry of `BACKENDS`: a function that tells why it cannot run a call (None if it
-can), and one that runs it. `"auto"` takes the first that can.
+A backend is a function that tells why it cannot run a call (None if it can), and a driver that
+calls its kernels. `"auto"` takes the first that can.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spikeloom.engine import cpu, private, reference, triton
+from spikeloom.engine import cpu, fused, private, reference, triton
 from spikeloom.engine.llvm_loops import Layout
 from spikeloom.engine.plan import Need
 from spikeloom.engine.program import Executable, Program, Signature, program
@@ -23,7 +23,8 @@ from spikeloom.engine.trace import CannotFuse, check_pure
 
 Step = Callable[..., tuple[Tensor, ...]]
 Result = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
-Driver = Callable[[Executable, Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]], Result]
+_CPU: fused.Driver = cpu
+_GPU: fused.Driver = triton
 
 
 class FallbackWarning(UserWarning):
@@ -62,13 +63,13 @@ def run(call: Call, backend: str) -> Result:
         return _named(call, backend)
     if torch.compiler.is_exporting():
         return _reference(call)
-    for why_not, driver in ((_why_not_cpu, cpu.run), (_why_not_gpu, triton.run)):
+    for why_not, driver in ((_why_not_cpu, _CPU), (_why_not_gpu, _GPU)):
         if why_not(call) is None:
             return _auto(call, driver)
     return _reference(call)
 
 
-def _auto(call: Call, driver: Driver) -> Result:
+def _auto(call: Call, driver: fused.Driver) -> Result:
     here = program(call.step)
     try:
         return _fused(call, here, driver)
@@ -81,7 +82,7 @@ def _named(call: Call, backend: str) -> Result:
     check_name(backend)
     if backend == "reference":
         return _checked_reference(call, program(call.step))
-    why_not, driver = (_why_not_cpu, cpu.run) if backend == "cpu" else (_why_not_triton, triton.run)
+    why_not, driver = (_why_not_cpu, _CPU) if backend == "cpu" else (_why_not_triton, _GPU)
     reason = why_not(call)
     if reason is None:
         try:
@@ -152,7 +153,7 @@ def _why_not_gpu(call: Call) -> str | None:
     return "it lies on a CPU" if call.xs[0].device.type == "cpu" else _why_not_triton(call)
 
 
-def _fused(call: Call, here: Program, driver: Driver) -> Result:
+def _fused(call: Call, here: Program, driver: fused.Driver) -> Result:
     tensors = (*call.xs, *call.state, *call.params)
     grad = torch.is_grad_enabled()
     flags = [grad and t.requires_grad for t in tensors]
@@ -160,7 +161,7 @@ def _fused(call: Call, here: Program, driver: Driver) -> Result:
     need = Need(tuple(flags[:i]), tuple(flags[i:s]), tuple(flags[s:]))
     layout = Layout(call.xs[0].dtype, tuple(p.numel() != 1 for p in call.params))
     executable: Executable = here.executable(_signature(call), need, layout)
-    return driver(executable, call.xs, call.state, call.params)
+    return fused.run(driver, executable, call.xs, call.state, call.params)
 
 
 def _signature(call: Call) -> Signature:

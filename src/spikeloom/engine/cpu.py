@@ -1,9 +1,9 @@
-"""The fused CPU backend: kernels called on torch tensors, with autograd around them."""
+"""The fused CPU backend: kernels called on torch tensors."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from functools import partial
 from math import prod
 from typing import Any
@@ -11,101 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikeloom.engine import memory, private, threads
+from spikeloom.engine import memory, threads
 from spikeloom.engine.emit_llvm import keep_dtype, stored_keeps
+from spikeloom.engine.fused import param_gradients
 from spikeloom.engine.graph import Graph
-from spikeloom.engine.llvm_loops import CHUNK, Array, Layout
-from spikeloom.engine.plan import Plan
+from spikeloom.engine.llvm_loops import CHUNK, Array
 from spikeloom.engine.program import Executable
-
-
-def run(
-    executable: Executable,
-    xs: Sequence[Tensor],
-    state: Sequence[Tensor],
-    params: Sequence[Tensor],
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Run a step over time.
-
-    Args:
-        executable: Its kernels, for tensors of this kind.
-        xs: Inputs, each `[T, *shape]`.
-        state: Initial state, each `shape`, in the computing dtype.
-        params: Each broadcastable to `shape`, in the computing dtype.
-
-    Returns:
-        The outputs `[T, *shape]`, in the dtype of the inputs, and the final state.
-    """
-    graph = executable.plan.graph
-    if torch.is_grad_enabled() and executable.plan.need.any():
-        result = _Unroll.apply(executable, *xs, *state, *params)
-    else:
-        outs, after, _ = forward(executable, xs, state, params, train=False)
-        result = (*outs, *after)
-    n = len(graph.outs)
-    return result[:n], result[n:]  # type: ignore[index]
-
-
-class _Unroll(torch.autograd.Function):
-    """Forward and backward kernels as one node of autograd's graph."""
-
-    @staticmethod
-    def forward(ctx: Any, executable: Executable, *tensors: Tensor) -> tuple[Tensor, ...]:
-        graph = executable.plan.graph
-        i, s = len(graph.inputs), len(graph.inputs) + len(graph.states)
-        xs, state, params = tensors[:i], tensors[i:s], tensors[s:]
-        outs, after, keeps = forward(executable, xs, state, params, train=True)
-        ctx.executable = executable
-        ctx.shapes = xs[0].shape, [p.shape for p in params]
-        ctx.set_materialize_grads(False)
-        entering = [state[k] for k in executable.plan.entering]
-        kept = kept_tensors(executable.plan, executable.layout, xs, outs, keeps)
-        ctx.save_for_backward(*kept, *entering, *params)
-        return (*outs, *after)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
-        refuse_second_derivative()
-        plan = ctx.executable.plan
-        saved = ctx.saved_tensors
-        k, e = len(plan.keep), len(plan.entering)
-        keeps, entering, params = saved[:k], saved[k : k + e], saved[k + e :]
-        donate = not private.graph_is_kept()
-        shape, param_shapes = ctx.shapes
-        d_xs, d_state, d_params = backward(
-            ctx.executable, grads, keeps, entering, params, shape, param_shapes, donate=donate
-        )
-        return None, *d_xs, *d_state, *d_params
-
-
-def refuse_second_derivative() -> None:
-    """Raise inside a backward pass that is itself to be differentiated."""
-    if torch.is_grad_enabled():
-        raise RuntimeError(
-            "spikeloom got create_graph=True: a fused kernel has no second derivative. "
-            'Build the layer with backend="reference", whose loop is differentiable twice.'
-        )
-
-
-def kept_tensors(
-    plan: Plan,
-    layout: Layout,
-    xs: Sequence[Tensor],
-    outs: Sequence[Tensor],
-    keeps: Sequence[Tensor],
-) -> list[Tensor]:
-    """The tensors behind `plan.keep`: buffers of their own, inputs, or outputs."""
-    graph = plan.graph
-    own = dict(zip(stored_keeps(plan, layout), keeps, strict=True))
-    kept = []
-    for j, i in enumerate(plan.keep):
-        if j in own:
-            kept.append(own[j])
-        elif i in graph.inputs:
-            kept.append(xs[graph.inputs.index(i)])
-        else:
-            kept.append(outs[graph.outs.index(i)])
-    return kept
 
 
 def forward(
@@ -116,11 +27,7 @@ def forward(
     *,
     train: bool,
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """Call the forward kernel.
-
-    Returns:
-        Outputs, final state, and the buffers of what the plan keeps (none unless `train`).
-    """
+    """Call the forward kernel; as `fused.Driver.forward`."""
     plan, layout = executable.plan, executable.layout
     kernel, compiled = executable.kernel("train" if train else "forward")
     shape = xs[0].shape
@@ -154,21 +61,7 @@ def backward(
     *,
     donate: bool,
 ) -> tuple[list[Tensor | None], list[Tensor | None], list[Tensor | None]]:
-    """Call the backward kernel.
-
-    Args:
-        executable: The kernels.
-        grads: Of the outputs and the final state; None is zero.
-        keeps: The tensors behind `plan.keep`.
-        entering: The initial values of the states in `plan.entering`.
-        params: The parameters of the forward call.
-        shape: `[T, *shape]` of the inputs.
-        param_shapes: Shapes of the parameters' gradients.
-        donate: Whether the buffers among `keeps` may be overwritten: the graph is used once.
-
-    Returns:
-        Gradients of inputs, initial state and parameters, None where there is none.
-    """
+    """Call the backward kernel; as `fused.Driver.backward`."""
     plan, layout = executable.plan, executable.layout
     graph = plan.graph
     kernel, compiled = executable.kernel("backward")
@@ -228,13 +121,6 @@ def param_totals(
             totals[i] = torch.zeros(shape[1:], dtype=graph.dtype, device="cpu")
             call.col(f"q{i}", totals[i])
     return totals
-
-
-def param_gradients(
-    totals: Mapping[int, Tensor], shapes: Sequence[torch.Size]
-) -> list[Tensor | None]:
-    """From sums per neuron to the shapes of the parameters."""
-    return [totals[i].sum_to_size(s) if i in totals else None for i, s in enumerate(shapes)]
 
 
 class Call:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spikeloom.engine import backends, cpu, memory, reference
+from spikeloom.engine import backends, cpu, fused, memory, reference
 from spikeloom.engine.coupling import Coupling, coupling
 from spikeloom.engine.emit_llvm import keep_dtype, stored_keeps
 from spikeloom.engine.llvm_loops import Layout
@@ -262,7 +262,7 @@ class _Feedback(torch.autograd.Function):
             compiled(t, t + 1, 0, neurons, address)
         if train:
             entering = [state[k] for k in plan.entering]
-            kept = cpu.kept_tensors(plan, layout, (x, back), outs, keeps)
+            kept = fused.kept_tensors(plan, layout, (x, back), outs, keeps)
             ctx.save_for_backward(weight, last, outs[0], *kept, *entering, *params)
             ctx.executable, ctx.link, ctx.biased = executable, link.bare(), bias is not None
             ctx.shapes = x.shape, [p.shape for p in params]
@@ -271,7 +271,7 @@ class _Feedback(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
-        cpu.refuse_second_derivative()
+        fused.refuse_second_derivative()
         executable: Executable = ctx.executable
         plan, layout = executable.plan, executable.layout
         graph = plan.graph
@@ -332,5 +332,5 @@ class _Feedback(torch.autograd.Function):
             d_x,
             d_last,
             *d_state,
-            *cpu.param_gradients(totals, param_shapes),
+            *fused.param_gradients(totals, param_shapes),
         )

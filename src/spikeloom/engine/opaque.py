@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikeloom.engine import cpu, reference
+from spikeloom.engine import cpu, fused, reference
 from spikeloom.engine.emit_llvm import keep_dtype, stored_keeps
 from spikeloom.engine.llvm_loops import Layout
 from spikeloom.engine.plan import Need
@@ -167,7 +167,7 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     if not plan.need.any():
         return
     stored = output[ctx.split :]
-    keeps = cpu.kept_tensors(plan, layout, xs, output, stored)
+    keeps = fused.kept_tensors(plan, layout, xs, output, stored)
     entering = [state[k] for k in plan.entering]
     ctx.counts = len(keeps), len(entering)
     ctx.save_for_backward(*keeps, *entering, *params, output[0])

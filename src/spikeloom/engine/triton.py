@@ -1,4 +1,4 @@
-"""The fused GPU backend: Triton kernels called on torch tensors, with autograd around them.
+"""The fused GPU backend: Triton kernels called on torch tensors.
 
 With `TRITON_INTERPRET=1` in the environment Triton runs kernels in an interpreter on the CPU,
 slowly: that is how they are checked where there is no GPU.
@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from spikeloom.engine import emit_triton
-from spikeloom.engine.cpu import kept_tensors, param_gradients, refuse_second_derivative
 from spikeloom.engine.emit_llvm import keep_dtype, stored_keeps
 from spikeloom.engine.emit_triton import TritonKernel
+from spikeloom.engine.fused import param_gradients
 from spikeloom.engine.program import Executable
 from spikeloom.engine.trace import CannotFuse
 
@@ -48,53 +48,6 @@ def why_not(tensors: Iterable[Tensor]) -> str | None:
     return None
 
 
-def run(
-    executable: Executable,
-    xs: Sequence[Tensor],
-    state: Sequence[Tensor],
-    params: Sequence[Tensor],
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Run a step over time; as `cpu.run`."""
-    graph = executable.plan.graph
-    if torch.is_grad_enabled() and executable.plan.need.any():
-        result = _Unroll.apply(executable, *xs, *state, *params)
-    else:
-        outs, after, _ = forward(executable, xs, state, params, train=False)
-        result = (*outs, *after)
-    n = len(graph.outs)
-    return result[:n], result[n:]  # type: ignore[index]
-
-
-class _Unroll(torch.autograd.Function):
-    """Forward and backward kernels as one node of autograd's graph."""
-
-    @staticmethod
-    def forward(ctx: Any, executable: Executable, *tensors: Tensor) -> tuple[Tensor, ...]:
-        graph = executable.plan.graph
-        i, s = len(graph.inputs), len(graph.inputs) + len(graph.states)
-        xs, state, params = tensors[:i], tensors[i:s], tensors[s:]
-        outs, after, keeps = forward(executable, xs, state, params, train=True)
-        ctx.executable = executable
-        ctx.shapes = xs[0].shape, [p.shape for p in params]
-        ctx.set_materialize_grads(False)
-        entering = [state[k] for k in executable.plan.entering]
-        kept = kept_tensors(executable.plan, executable.layout, xs, outs, keeps)
-        ctx.save_for_backward(*kept, *entering, *params)
-        return (*outs, *after)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
-        refuse_second_derivative()
-        plan = ctx.executable.plan
-        saved = ctx.saved_tensors
-        k, e = len(plan.keep), len(plan.entering)
-        shape, param_shapes = ctx.shapes
-        d_xs, d_state, d_params = backward(
-            ctx.executable, grads, saved[:k], saved[k : k + e], saved[k + e :], shape, param_shapes
-        )
-        return None, *d_xs, *d_state, *d_params
-
-
 def forward(
     executable: Executable,
     xs: Sequence[Tensor],
@@ -103,7 +56,7 @@ def forward(
     *,
     train: bool,
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """Call the forward kernel; as `cpu.forward`."""
+    """Call the forward kernel; as `fused.Driver.forward`."""
     plan, layout = executable.plan, executable.layout
     which = "train" if train else "forward"
     kernel = executable.text(which, lambda: emit_triton.forward(plan, layout, train=train))
@@ -128,8 +81,10 @@ def backward(
     params: Sequence[Tensor],
     shape: torch.Size,
     param_shapes: Sequence[torch.Size],
+    *,
+    donate: bool,  # nothing is overwritten here
 ) -> tuple[list[Tensor | None], list[Tensor | None], list[Tensor | None]]:
-    """Call the backward kernel; as `cpu.backward`."""
+    """Call the backward kernel; as `fused.Driver.backward`."""
     plan, layout = executable.plan, executable.layout
     graph = plan.graph
     kernel = executable.text("backward", lambda: emit_triton.backward(plan, layout))
