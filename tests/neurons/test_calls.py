@@ -39,6 +39,9 @@ every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 every_kind_with_a_state = pytest.mark.parametrize(
     "kind", [k for name, k in KINDS.items() if name not in MEMORYLESS]
 )
+every_kind_that_remembers_its_input = pytest.mark.parametrize(  # Delta remembers what it sent
+    "kind", [k for name, k in KINDS.items() if name not in {*MEMORYLESS, "Delta"}]
+)
 
 
 def everything(kind: Callable[..., Neuron], **options: Any) -> Neuron:
@@ -156,13 +159,11 @@ def test_step_is_a_run_of_one_step(kind: Callable[..., Neuron], backend: str) ->
                 assert torch.equal(a, b)
 
 
-@every_kind_with_a_state
+@every_kind_that_remembers_its_input
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_gradients_flow_through_a_state_that_is_handed_on(
     kind: Callable[..., Neuron], backend: str
 ) -> None:
-    if kind is sl.Delta:
-        pytest.skip("what it sent last is all that it remembers")
     x = torch.rand(8, 2, 3, dtype=torch.float64, requires_grad=True)
     layer = kind(emit="v", backend=backend)
     v, _ = layer(x)

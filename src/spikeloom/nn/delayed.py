@@ -3,6 +3,7 @@ r"""What the layers with delays share: the delays, how they are kept, and the bu
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -222,13 +223,13 @@ class Delayed(nn.Module):
 
         return step
 
+    @abstractmethod
     def _weights(self, x: Tensor) -> Any:
         """What the delays amount to, computed once per call."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _spread(self, padded: Tensor, steps: int, weights: Any) -> Tensor:
         """The output, from the buffer and the input behind it, `[max_delay + steps, B, ...]`."""
-        raise NotImplementedError
 
     def _run(self, x: Tensor, state: Any, weights: Any) -> tuple[Tensor, DelayState]:
         before = self._buffer(x, state)
