@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -29,7 +29,7 @@ def tables(options: Options) -> list[Table]:
     n, steps = options.size(SIZE, 32), options.size(STEPS, 20)
     title = f"Peak memory of LIF forward + backward, B={BATCH}, T={steps}, n={n}, float32"
     columns = ("check", "peak", "of snnTorch")
-    if not _CLEAR.exists():
+    if not can_measure():
         row = Row(_OURS, targets=_TARGETS, note="the peak can be reset on Linux only")
         return [Table("memory", title, columns, [row])]
     found, missing = cells()
@@ -93,8 +93,16 @@ def peak_mb(name: str, steps: int, n: int) -> float:
     else:
         run = cells([name])[0][0].run
     forward_backward(run, *example(2, 1, n))()
-    x, gradient = example(steps, BATCH, n)
-    job = forward_backward(run, x, gradient)
+    return highest(forward_backward(run, *example(steps, BATCH, n)))
+
+
+def can_measure() -> bool:
+    """Whether the peak can be reset here: on Linux only."""
+    return _CLEAR.exists()
+
+
+def highest(job: Callable[[], object]) -> float:
+    """The highest resident memory of three calls above what was resident, in MB (1e6 bytes)."""
     _CLEAR.write_text("5", encoding="ascii")  # sets the peak to what is resident now
     start = _status("VmRSS")
     for _ in range(3):

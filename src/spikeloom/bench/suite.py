@@ -23,6 +23,7 @@ TABLES = {
     "bandwidth": "the kernels, beside the speed of a copy",
     "latency": "one step at a time",
     "memory": "peak memory of a forward and backward",
+    "remat": "a network that computes again what it does not keep, beside one that keeps all",
     "startup": "imports and first calls",
 }
 """Name to what it measures; every name is a module here with `tables(options)`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -137,6 +138,9 @@ class Sequential(nn.Module):
     Args:
         *layers: The layers. Keys in the `state_dict` are their positions, as in `nn.Sequential`.
         check_finite: Raise at the first layer whose output holds NaN or infinity.
+        remat: Compute again in the backward pass, so many time steps at a time, instead of keeping
+            every membrane and spike train. Takes a fraction of the memory and one more forward
+            pass. 25 suits most networks; None keeps all. A layer that is recorded is kept.
 
     Shape:
         Input `[T, B, ...]` (five axes `[T, B, C, H, W]` for image layers); output the last
@@ -153,7 +157,9 @@ class Sequential(nn.Module):
 
     stateful = True
 
-    def __init__(self, *layers: nn.Module, check_finite: bool = False) -> None:
+    def __init__(
+        self, *layers: nn.Module, check_finite: bool = False, remat: int | None = None
+    ) -> None:
         super().__init__()
         if len(layers) == 1 and isinstance(layers[0], (list, tuple)):
             raise TypeError(
@@ -163,23 +169,59 @@ class Sequential(nn.Module):
         for i, layer in enumerate(layers):
             check_layer("Sequential", str(i), layer)
             self.add_module(str(i), layer)
+        if remat is not None and (isinstance(remat, bool) or remat < 1):
+            raise ValueError(
+                f"Sequential got remat={remat!r}: it is the number of time steps that are computed "
+                "again at a time. Use 25, or None to keep everything."
+            )
         self.check_finite = check_finite
+        self.remat = remat
+
+    @property
+    def takes_events(self) -> bool:
+        """Whether the first layer takes spikes as a list of exact times (`sl.spiketime.Events`)."""
+        return getattr(next(iter(self), None), "takes_events", False)
 
     def forward(self, x: Tensor, state: Sequence[Any] | None = None) -> tuple[Any, tuple[Any, ...]]:
         """Run the layers over time.
 
         Args:
-            x: `[T, B, ...]`.
+            x: `[T, B, ...]`, or what the first layer takes.
             state: What an earlier call on the same batch returned; None starts from rest.
 
         Returns:
             The last layer's output and the tuple of final states.
         """
-        check_folded("Sequential", x)
+        if isinstance(x, Tensor) or not self.takes_events:
+            check_folded("Sequential", x)
         if self.check_finite:
             self._check(x, "its input")
+        layers, entries = self._named(), self._entries(state)
+        in_one = not torch.is_grad_enabled() or torch.compiler.is_compiling()
+        if self.remat is None or self.takes_events or in_one:  # event layers keep spikes alone
+            return self._run(layers, x, entries)
+        from spikeloom.nn import remat
+
         after: list[Any] = []
-        for name, layer, before in self._paired(state):
+        for size, whole in remat.parts([layer for _, layer in layers]):
+            part = layers[len(after) :][:size]
+            x, now = remat.recomputed(
+                partial(self._run, part),
+                [layer for _, layer in part],
+                x,
+                entries[len(after) :][:size],
+                chunk=len(x) if whole else self.remat,
+                pack=bool(after),  # what comes first is the caller's, who keeps it
+            )
+            after += now
+        return x, tuple(after)
+
+    def _run(
+        self, layers: Sequence[tuple[str, nn.Module]], x: Any, state: Sequence[Any]
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """Run some of the layers over time."""
+        after: list[Any] = []
+        for (name, layer), before in zip(layers, state, strict=True):
             self._check_taken(x, name, layer)
             if is_stateful(layer):
                 x, now = layer(x, before)
@@ -201,7 +243,7 @@ class Sequential(nn.Module):
             The last layer's output `[B, ...]` and the tuple of new states.
         """
         after: list[Any] = []
-        for name, layer, before in self._paired(state):
+        for (name, layer), before in zip(self._named(), self._entries(state), strict=True):
             self._check_taken(x_t, name, layer)
             x_t, now = step_call(layer, x_t, before, name)
             after.append(now)
@@ -209,9 +251,14 @@ class Sequential(nn.Module):
                 self._check(x_t, f"the output of layer {name} ({type(layer).__name__})")
         return x_t, tuple(after)
 
-    def _paired(self, state: Sequence[Any] | None) -> Iterator[tuple[str, nn.Module, Any]]:
+    def _named(self) -> list[tuple[str, nn.Module]]:
+        """Every layer; one that stands in two places twice."""
+        return [(name, layer) for name, layer in self._modules.items() if layer is not None]
+
+    def _entries(self, state: Sequence[Any] | None) -> Sequence[Any]:
+        """One entry per layer."""
         if state is None:
-            state = (None,) * len(self)
+            return (None,) * len(self)
         if not isinstance(state, tuple | list) or len(state) != len(self):
             is_tuple = isinstance(state, tuple | list)
             got = f"{len(state)} entries" if is_tuple else type(state).__name__
@@ -219,9 +266,7 @@ class Sequential(nn.Module):
                 f"Sequential got {got} as its state: it has {len(self)} layers and its state one "
                 "entry for each. Hand on the state that the last call returned, or None."
             )
-        for (name, layer), before in zip(self._modules.items(), state, strict=True):
-            assert layer is not None
-            yield name, layer, before
+        return state
 
     def _check_taken(self, x: Any, name: str, layer: nn.Module) -> None:
         """Raise if the layer before emits several signals and this one does not take them."""
@@ -232,10 +277,17 @@ class Sequential(nn.Module):
                 "layer before, which emits a tuple, and takes one. Only the last layer may emit "
                 'several; to look inside use sl.record(net, "v").'
             )
+        if hasattr(x, "dense") and not getattr(layer, "takes_events", False):
+            raise TypeError(
+                f"Sequential: layer {name} ({type(layer).__name__}) got Events, a list of exact "
+                "spike times, which only layers of sl.spiketime take; they take any shape, so "
+                "that nn.Flatten is not needed between them. Read the list out with "
+                "sl.spiketime.EventPropReadout, or put it on a grid: events.dense(dt)."
+            )
 
     def _check(self, x: Any, what: str) -> None:
         for out in x if isinstance(x, tuple) else (x,):
-            if not bool(torch.isfinite(out).all()):
+            if not bool(torch.isfinite(getattr(out, "time", out)).all()):
                 raise ValueError(
                     f"Sequential: {what} holds NaN or infinity, and is the first that does. Look "
                     "at the data, or at that layer's weights and the learning rate."
@@ -250,5 +302,5 @@ class Sequential(nn.Module):
     def __getitem__(self, index: int | slice) -> nn.Module:
         layers = list(self)
         if isinstance(index, slice):
-            return Sequential(*layers[index], check_finite=self.check_finite)
+            return Sequential(*layers[index], check_finite=self.check_finite, remat=self.remat)
         return layers[index]

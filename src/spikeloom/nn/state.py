@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -26,14 +27,40 @@ def detach(state: Any) -> Any:
         >>> state.v.requires_grad, sl.detach(state).v.requires_grad
         (True, False)
     """
+    return mapped(state, _detached)
+
+
+def _detached(part: Any) -> Tensor:
+    if not isinstance(part, Tensor):
+        raise TypeError(
+            f"detach got {type(part).__name__}: a state is a tensor, None, or tuples of them. Pass "
+            "the second value that a layer returns: out, state = net(x)."
+        )
+    return part.detach()
+
+
+def mapped(state: Any, change: Callable[[Any], Any]) -> Any:
+    """The same structure with every leaf changed; None stays None."""
     if state is None:
         return None
-    if isinstance(state, Tensor):
-        return state.detach()
     if isinstance(state, tuple | list):
-        parts = [detach(part) for part in state]
+        parts = [mapped(part, change) for part in state]
         return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
-    raise TypeError(
-        f"detach got {type(state).__name__}: a state is a tensor, None, or tuples of them. Pass "
-        "the second value that a layer returns: out, state = net(x)."
-    )
+    return change(state)
+
+
+def flatten(state: Any) -> tuple[list[Tensor], Any]:
+    """The tensors of a nested state in order, and its form: numbers where the tensors were."""
+    tensors: list[Tensor] = []
+
+    def number(part: Tensor) -> int:
+        tensors.append(part)
+        return len(tensors) - 1
+
+    form = mapped(state, number)
+    return tensors, form
+
+
+def rebuild(form: Any, tensors: Sequence[Tensor]) -> Any:
+    """The nested state of that form."""
+    return mapped(form, tensors.__getitem__)
