@@ -1,6 +1,9 @@
 """Mini-batches of tensors in memory, in an order that depends on (seed, epoch) and nothing else."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from copy import copy
 
 import numpy as np
 import torch
@@ -69,11 +72,42 @@ class Batches:
         self.seed = seed
         self.shuffle = shuffle
         self.drop_last = drop_last
+        self._part, self._parts = 0, 1
+
+    def shard(self, part: int, parts: int) -> Batches:
+        """The same batches for one of several processes, which sees its part of each.
+
+        Args:
+            part: Which, from 0.
+            parts: How many there are; a last batch of fewer samples is left out.
+
+        Returns:
+            Batches in the same order. All parts of one together are that batch.
+
+        Raises:
+            ValueError: There is no such part, or a batch is too small for so many.
+
+        Example:
+            >>> batches = Batches(torch.arange(6), size=3, shuffle=False)
+            >>> [x.tolist() for (x,) in batches.shard(0, 2).epoch(0)]
+            [[0, 1], [3, 4]]
+            >>> [x.tolist() for (x,) in batches.shard(1, 2).epoch(0)]
+            [[2], [5]]
+        """
+        if not 0 <= part < parts <= self.size:
+            raise ValueError(
+                f"Batches.shard got part {part} of {parts} for batches of {self.size}: every "
+                f"process needs a sample of each batch. Use parts up to {self.size} and part from "
+                "0, or larger batches."
+            )
+        shard = copy(self)
+        shard._part, shard._parts = part, parts
+        return shard
 
     def __len__(self) -> int:
         """Batches per epoch."""
-        samples = len(self.tensors[0])
-        return samples // self.size if self.drop_last else -(-samples // self.size)
+        whole, rest = divmod(len(self.tensors[0]), self.size)
+        return whole + (not self.drop_last and rest >= self._parts)
 
     def epoch(self, number: int) -> Iterator[tuple[Tensor, ...]]:
         """The batches of one epoch.
@@ -87,7 +121,9 @@ class Batches:
         samples = len(self.tensors[0])
         order = self._order(number, samples) if self.shuffle else None
         for start in range(0, len(self) * self.size, self.size):
-            stop = min(start + self.size, samples)
+            count = min(self.size, samples - start)
+            stop = start + -(-count * (self._part + 1) // self._parts)
+            start += -(-count * self._part // self._parts)
             if order is None:
                 yield tuple(tensor[start:stop] for tensor in self.tensors)
             else:

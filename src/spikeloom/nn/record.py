@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any, cast
 
-from torch import Tensor, nn
+from torch import nn
 
-from spikeloom.neurons.abstract import Neuron, Tap
+from spikeloom.neurons.abstract import Tap
 
 _SIGNALS = {"spikes": "spike", "spike": "spike", "v": "v"}
 
 
+def signals_of(module: nn.Module) -> tuple[str, ...]:
+    """What `record` can take of a layer: nothing, unless it serves taps as neurons do."""
+    return module.signals if hasattr(module, "taps") else ()  # type: ignore[return-value]
+
+
 @contextmanager
-def record(
-    net: nn.Module, what: str = "spikes", *, grad: bool = False
-) -> Iterator[dict[str, Tensor]]:
+def record(net: nn.Module, what: str = "spikes", *, grad: bool = False) -> Iterator[dict[str, Any]]:
     """Record a signal of every neuron layer in `net` that has it.
 
     Args:
         net: Any module with spikeloom neurons inside.
-        what: `"spikes"`, or `"v"` (the membrane before the reset), or another signal's name.
+        what: `"spikes"`, or `"v"` (the membrane before the reset), or another signal's name. Of a
+            layer of `sl.spiketime` `"spikes"` are counts on the grid of its `dt`, without a
+            gradient; `"events"` is the list with exact times, and with one.
         grad: Keep the graph, so that the record can be part of a loss.
 
     Yields:
@@ -40,26 +46,22 @@ def record(
         {'1': (5, 8, 3)}
     """
     signal = _SIGNALS.get(what, what)
-    found = [
-        (path, m)
-        for path, m in net.named_modules()
-        if isinstance(m, Neuron) and signal in m.signals
-    ]
+    found = [(path, m) for path, m in net.named_modules() if signal in signals_of(m)]
     if not found:
         raise ValueError(
             f"record got {what!r}: no layer of this {type(net).__name__} has that signal. Use "
             '"spikes" or "v" on a network with spikeloom neurons.'
         )
-    taken: dict[str, Tensor] = {}
+    taken: dict[str, Any] = {}
 
-    def take(path: str, value: Tensor) -> None:
+    def take(path: str, value: Any) -> None:
         taken[path] = value if grad else value.detach()
 
-    taps = [(m, Tap(signal, partial(take, path))) for path, m in found]
-    for m, tap in taps:
-        m.taps.append(tap)
+    taps = [(cast("list[Tap]", m.taps), Tap(signal, partial(take, path))) for path, m in found]
+    for listeners, tap in taps:
+        listeners.append(tap)
     try:
         yield taken
     finally:
-        for m, tap in taps:
-            m.taps.remove(tap)
+        for listeners, tap in taps:
+            listeners.remove(tap)

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from spikeloom.engine.fused import refuse_second_derivative
-from spikeloom.neurons.abstract import Neuron
 from spikeloom.nn.bits import packed
 from spikeloom.nn.delayed import Delayed
 from spikeloom.nn.sequential import is_stateful
@@ -75,8 +74,7 @@ def recomputed(
 def _is_watched(layer: nn.Module) -> bool:
     """Whether somebody looks inside, who would see the second computation as well."""
     return any(
-        m._forward_hooks or m._forward_pre_hooks or (isinstance(m, Neuron) and m.taps)
-        for m in layer.modules()
+        m._forward_hooks or m._forward_pre_hooks or getattr(m, "taps", ()) for m in layer.modules()
     )
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spikeloom.neurons.abstract import Neuron
-from spikeloom.nn.record import record
+from spikeloom.nn.record import record, signals_of
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,12 @@ class Summary:
         return "\n".join([lines[0].rstrip(), rule, *(s.rstrip() for s in lines[1:]), rule, total])
 
 
-def summary(net: nn.Module, x: Tensor) -> Summary:
+def summary(net: nn.Module, x: Any) -> Summary:
     """Run a network once, without gradients, and say what is in it.
 
     Args:
         net: Any module called as `out, state = net(x)`.
-        x: An input `[T, B, ...]`.
+        x: An input `[T, B, ...]`, or `Events` for a net that takes them.
 
     Returns:
         Rows for the neurons, and for all other modules without children; `str()` of it is a table.
@@ -74,13 +73,14 @@ def summary(net: nn.Module, x: Tensor) -> Summary:
         def hook(_module: nn.Module, _args: Any, out: Any) -> None:
             while isinstance(out, tuple):
                 out = out[0]
-            shapes[path] = tuple(out.shape)
+            batch = () if isinstance(out, Tensor) else (out.batch,)  # events know it apart
+            shapes[path] = (*batch, *out.shape)
 
         return hook
 
     leaves = _leaves(net)
     handles = [m.register_forward_hook(watch(path)) for path, m in leaves]
-    spiking = any(isinstance(m, Neuron) and "spike" in m.signals for _, m in leaves)
+    spiking = any("spike" in signals_of(m) for _, m in leaves)
     modes = [(m, m.training) for m in net.modules()]
     net.eval()
     try:
@@ -119,8 +119,8 @@ def _leaves(net: nn.Module) -> list[tuple[str, nn.Module]]:
     for path, m in net.named_modules():
         if any(path.startswith(start) for start in inside):
             continue
-        if isinstance(m, Neuron):
+        if signals_of(m):
             inside.append(f"{path}." if path else "")
-        if isinstance(m, Neuron) or next(m.children(), None) is None:
+        if signals_of(m) or next(m.children(), None) is None:
             leaves.append((path, m))
     return leaves

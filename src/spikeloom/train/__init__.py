@@ -3,6 +3,7 @@
 from spikeloom.train import online as online
 from spikeloom.train.checkpoint import load_checkpoint as load_checkpoint
 from spikeloom.train.checkpoint import save_checkpoint as save_checkpoint
+from spikeloom.train.distributed import processes as processes
 from spikeloom.train.history import Epoch as Epoch
 from spikeloom.train.history import History as History
 from spikeloom.train.interrupt import Interrupted as Interrupted

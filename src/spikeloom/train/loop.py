@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,13 +15,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from spikeloom.metric import accuracy
+from spikeloom.train.distributed import ALONE, Group, current
 from spikeloom.train.history import Epoch, History, score
 from spikeloom.train.interrupt import Interrupted, interrupt_later
 from spikeloom.train.meter import Meter, spike_watcher
-from spikeloom.train.pairs import Data, pairs
+from spikeloom.train.pairs import Data, pairs, part_of
 from spikeloom.train.progress import Reporter, Show, reporter
 from spikeloom.train.seed import seed_everything
-from spikeloom.train.state import TrainState, open_run
+from spikeloom.train.state import TrainState, open_run, state_of
 from spikeloom.train.task import Encode, Objective, Task, evaluate
 
 _WATCH_EVERY = 16  # counting spikes costs a pass over them
@@ -45,6 +47,7 @@ def fit(
     seed: int = 0,
     run: str | Path | None = None,
     resume: bool = False,
+    shard: bool = False,
     log: Callable[[Epoch], None] | None = None,
     progress: Show = True,
 ) -> History:
@@ -53,6 +56,9 @@ def fit(
     With a `run` folder every finished epoch is saved there (``checkpoints/last.pt``,
     ``metrics.jsonl``), in a way that survives a crash at any moment; `resume` goes on from there
     and, on a CPU, ends with the very bits of a run that was never interrupted.
+
+    Inside `with spikeloom.train.processes():` of several processes (`torchrun`), each takes its
+    part of every batch, gradients are averaged over samples, and all end with the same weights.
 
     Args:
         net: Returns `out` or `(out, state)` for `[T, B, ...]`.
@@ -75,6 +81,8 @@ def fit(
         seed: Seeds the generators of Python, NumPy and torch, and the encoder's own.
         run: Folder of the run; None saves nothing.
         resume: Go on from the checkpoint in `run`, if there is one.
+        shard: Spread the parameters over the processes (torch's `fully_shard`) instead of a copy in
+            each.
         log: Called with the record of every finished epoch.
         progress: True for a bar on a terminal and lines elsewhere, `"plain"` for lines, False.
 
@@ -110,26 +118,34 @@ def fit(
             f"fit got scheduler_step={scheduler_step!r}: a schedule moves after every epoch or "
             'after every batch. Write "epoch" or "batch".'
         )
-    seed_everything(seed)
+    group = current()
+    train = part_of(train, group)
+    seed_everything(seed + group.rank)
     target = torch.device(device) if device is not None else _device_of(net)
     net.to(target)
-    task = Task(net, loss, metric, encode, target, autocast)
+    alone = Task(net, loss, metric, encode, target, autocast)
+    task = alone if group is ALONE else replace(alone, net=group.wrap(net, target, shard=shard))
+    if shard and isinstance(optimizer, Optimizer):
+        raise TypeError(
+            "fit got shard=True and an optimizer of the whole parameters, which are about to be "
+            "cut up. Pass what makes one: optimizer=functools.partial(torch.optim.Adam, lr=1e-3)."
+        )
     optimizer = optimizer if isinstance(optimizer, Optimizer) else optimizer(net.parameters())
     if scheduler is not None and not isinstance(scheduler, LRScheduler):
         scheduler = scheduler(optimizer)
-    state = TrainState(
+    state = state_of(group)(
         net,
         optimizer,
         scheduler,
-        torch.Generator(target).manual_seed(seed),
+        torch.Generator(target).manual_seed(seed + group.rank),
         getattr(train, "generator", None),
         History(metric=None if metric is None else getattr(metric, "__name__", "metric")),
     )
     history = state.history
-    checkpoint, metrics = open_run(state, run, resume)
+    checkpoints, metrics = open_run(state, run, resume, group)
     reached = len(history.epochs)
     show = reporter(
-        progress,
+        progress and group.leads,
         first=reached,
         epochs=epochs,
         batches=len(train) if hasattr(train, "__len__") else None,  # type: ignore[arg-type]
@@ -138,17 +154,18 @@ def fit(
     try:
         while len(history.epochs) < epochs and not _exhausted(history, patience):
             started, lr = time.perf_counter(), float(optimizer.param_groups[0]["lr"])
-            meter = _train_epoch(task, train, state, clip, scheduler_step == "batch", show)
+            meter = _train_epoch(task, train, state, group, clip, scheduler_step == "batch", show)
             trained = time.perf_counter() - started
-            tested = None if test is None else evaluate(task, test, seed=seed)
+            tested = None if test is None else evaluate(alone, test, seed=seed)
             record = _record(len(history.epochs) + 1, meter, tested, lr, started, trained)
             if scheduler is not None and scheduler_step == "epoch":
                 _advance(scheduler, record)
             with interrupt_later():
                 history.epochs.append(record)
-                if checkpoint is not None and metrics is not None:
-                    state.save(checkpoint)
-                    history.append_to(metrics)
+                if checkpoints is not None and metrics is not None:
+                    state.save(checkpoints)
+                    if group.leads:
+                        history.append_to(metrics)
                 reached += 1
             show.epoch(record)
             if log is not None:
@@ -164,6 +181,7 @@ def _train_epoch(
     task: Task,
     train: Data,
     state: TrainState,
+    group: Group,
     clip: float | None,
     per_batch: bool,
     show: Reporter,
@@ -176,7 +194,7 @@ def _train_epoch(
         with watch(index % _WATCH_EVERY == 0) as spikes:
             loss, out, y = task.forward(x, y, state.generator)
         state.optimizer.zero_grad()
-        loss.backward()
+        (loss * group.weight(len(y), task.device)).backward()
         if clip is not None:
             nn.utils.clip_grad_norm_(task.net.parameters(), clip)
         state.optimizer.step()
@@ -186,6 +204,7 @@ def _train_epoch(
             metric = None if task.metric is None else task.metric(out, y)
         meter.add(len(y), loss, metric, spikes.values())
         show.batch(meter)
+    meter.gather(group)
     mean = meter.means()[0]
     if not math.isfinite(mean):
         raise FloatingPointError(

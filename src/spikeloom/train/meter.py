@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from spikeloom.neurons import Neuron
-from spikeloom.nn import record
+from spikeloom.nn.record import record, signals_of
+from spikeloom.train.distributed import Group
 
 
 class Meter:
@@ -46,6 +46,13 @@ class Meter:
             self._sums[2] += s.sum(dtype=torch.float32)
             self._sums[3] += s.numel()
 
+    def gather(self, group: Group) -> None:
+        """Adds what the other processes took."""
+        if group.size > 1:
+            samples = torch.tensor(float(self.samples), device=self._sums.device)
+            self.samples = int(group.sum_(samples))
+            group.sum_(self._sums)
+
     def means(self) -> tuple[float, float | None, float | None]:
         """Loss, metric (None without one) and spikes per neuron per step (None without any)."""
         loss, metric, spikes, places = self._sums.tolist()
@@ -67,7 +74,7 @@ def spike_watcher(net: nn.Module) -> _Watcher:
     Returns:
         A function: `with watch(on) as record` fills `record` with spikes by module path.
     """
-    spiking = any(isinstance(m, Neuron) and "spike" in m.signals for m in net.modules())
+    spiking = any("spike" in signals_of(m) for m in net.modules())
     return _Watcher(net if spiking and not hasattr(net, "_orig_mod") else None)
 
 

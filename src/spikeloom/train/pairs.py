@@ -6,9 +6,36 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from spikeloom.data import Batches, EventBatches
+from spikeloom.train.distributed import Group
 
 Data = Batches | EventBatches | Iterable[Any]
 """`Batches` or `EventBatches` of `spikeloom.data`, a `DataLoader`, any iterable of pairs (x, y)."""
+
+
+def part_of(data: Data, group: Group) -> Data:
+    """The data of one of several processes.
+
+    Args:
+        data: Of all of them.
+        group: The processes.
+
+    Returns:
+        This one's part of every batch.
+
+    Raises:
+        TypeError: The data cannot be divided, so that every process would train on all of them.
+    """
+    if group.size == 1:
+        return data
+    if isinstance(data, Batches):
+        return data.shard(group.rank, group.size)
+    if hasattr(getattr(data, "sampler", None), "set_epoch"):
+        return data  # torch's DistributedSampler divides them
+    raise TypeError(
+        f"fit got {type(data).__name__} in {group.size} processes, and each would train on all of "
+        "it. Pass sl.data.Batches(x, y, size=64), which is divided, or a DataLoader with torch's "
+        "DistributedSampler."
+    )
 
 
 def pairs(data: Data, epoch: int) -> Iterator[tuple[Any, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from spikeloom.train.checkpoint import load_checkpoint, save_checkpoint
+from spikeloom.train.distributed import ALONE, Group
 from spikeloom.train.history import Epoch, History
 from spikeloom.train.seed import rng_state, set_rng_state
+
+_FILE = "last.pt"
 
 
 @dataclass
@@ -36,43 +41,62 @@ class TrainState:
     loader_generator: torch.Generator | None
     history: History
 
-    def save(self, path: Path) -> None:
+    def is_saved_in(self, folder: Path) -> bool:
+        """Whether there is a checkpoint."""
+        return (folder / _FILE).exists()
+
+    def save(self, folder: Path) -> None:
         """Write a checkpoint, atomically.
 
         Args:
-            path: The file.
+            folder: The run's folder of checkpoints.
         """
-        own = {"encode": self.generator, "loader": self.loader_generator}
-        save_checkpoint(
-            path,
-            {
-                "model": self.net.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
-                "rng": rng_state(),
-                "generators": {k: None if g is None else g.get_state() for k, g in own.items()},
-                "history": [asdict(epoch) for epoch in self.history.epochs],
-            },
-        )
+        model, optimizer = self.net.state_dict(), self.optimizer.state_dict()
+        save_checkpoint(folder / _FILE, {"model": model, "optimizer": optimizer, **self._own()})
 
-    def load(self, path: Path) -> None:
+    def load(self, folder: Path) -> None:
         """Go back to where a checkpoint was written.
 
         Args:
-            path: The file.
+            folder: The run's folder of checkpoints.
 
         Raises:
             ValueError: It is corrupt, or of another network, optimizer or schedule.
             FileNotFoundError: There is none.
         """
+        path = folder / _FILE
         saved = load_checkpoint(path)
-        try:
+        with self._fitting(path):
             self.net.load_state_dict(saved["model"])
             self.optimizer.load_state_dict(saved["optimizer"])
-            if self.scheduler is not None:
-                self.scheduler.load_state_dict(saved["scheduler"])
-            self.history.epochs[:] = [Epoch(**epoch) for epoch in saved["history"]]
-            self._restore(saved)
+            self._take(saved)
+
+    def _own(self) -> dict[str, Any]:
+        """All but network and optimizer."""
+        own = {"encode": self.generator, "loader": self.loader_generator}
+        return {
+            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "rng": rng_state(),
+            "generators": {k: None if g is None else g.get_state() for k, g in own.items()},
+            "history": [asdict(epoch) for epoch in self.history.epochs],
+        }
+
+    def _take(self, saved: dict[str, Any]) -> None:
+        """Take back what `_own` gave."""
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(saved["scheduler"])
+        self.history.epochs[:] = [Epoch(**epoch) for epoch in saved["history"]]
+        generators = saved["generators"]
+        self.generator.set_state(generators["encode"])
+        if self.loader_generator is not None and generators["loader"] is not None:
+            self.loader_generator.set_state(generators["loader"])
+        set_rng_state(saved["rng"])
+
+    @contextmanager
+    def _fitting(self, path: Path) -> Iterator[None]:
+        """Say in whose checkpoint something did not fit."""
+        try:
+            yield
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{path} does not fit: {' '.join(str(error).split())}. It was written by another "
@@ -80,16 +104,18 @@ class TrainState:
                 "a run in another folder."
             ) from error
 
-    def _restore(self, saved: dict[str, Any]) -> None:
-        generators = saved["generators"]
-        self.generator.set_state(generators["encode"])
-        if self.loader_generator is not None and generators["loader"] is not None:
-            self.loader_generator.set_state(generators["loader"])
-        set_rng_state(saved["rng"])
+
+def state_of(group: Group) -> type[TrainState]:
+    """The class of the state of a run: one process, or several that write together."""
+    if group is ALONE:
+        return TrainState
+    from spikeloom.train.sharded import ShardedState  # loads torch's distributed checkpoints
+
+    return ShardedState
 
 
 def open_run(
-    state: TrainState, run: str | Path | None, resume: bool
+    state: TrainState, run: str | Path | None, resume: bool, group: Group = ALONE
 ) -> tuple[Path, Path] | tuple[None, None]:
     """Prepare the folder of a run, and put `state` back if the run goes on.
 
@@ -97,9 +123,10 @@ def open_run(
         state: Of the run that begins.
         run: The folder, made if missing; None for a run that saves nothing.
         resume: Whether to go on from a checkpoint that is there.
+        group: The processes that train together, of which one writes the metrics.
 
     Returns:
-        The files for the checkpoint and the metrics.
+        The folder of the checkpoints and the file of the metrics.
 
     Raises:
         ValueError: There is a checkpoint but `resume` is off, or no folder but `resume` is on.
@@ -112,14 +139,15 @@ def open_run(
             )
         return None, None
     folder = Path(run)
-    checkpoint, metrics = folder / "checkpoints" / "last.pt", folder / "metrics.jsonl"
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    if checkpoint.exists():
+    checkpoints, metrics = folder / "checkpoints", folder / "metrics.jsonl"
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    if state.is_saved_in(checkpoints):
         if not resume:
             raise ValueError(
                 f"fit got run={str(folder)!r}, which holds the checkpoint of a run that would be "
                 "overwritten. Pass resume=True to go on with it, or another folder."
             )
-        state.load(checkpoint)
-    state.history.write(metrics)  # epochs after the checkpoint are about to be run again
-    return checkpoint, metrics
+        state.load(checkpoints)
+    if group.leads:
+        state.history.write(metrics)  # epochs after the checkpoint are about to be run again
+    return checkpoints, metrics
