@@ -131,3 +131,27 @@ def test_a_recurrent_layer_says_that_its_loop_is_for_cpus():
     layer = sl.Recurrent(sl.LIF(backend="triton"), torch.nn.Linear(2, 2))
     with pytest.raises(BackendError, match=r'backend="triton" cannot run this recurrent layer'):
         layer(torch.rand(3, 1, 2))
+
+
+def test_one_opaque_operation_under_torch_compile(monkeypatch):
+    from spikeloom.engine import opaque
+
+    monkeypatch.setitem(opaque._DRIVERS, "cpu", triton)
+    monkeypatch.setattr(opaque, "_handles", {})
+    step, xs, state, params = moved(arguments("lif", (5, 2, 30), torch.float32))
+    calls = []
+    forward = triton.forward
+    monkeypatch.setattr(triton, "forward", lambda *a, **k: calls.append(a) or forward(*a, **k))
+
+    def call(*tensors):
+        i, s = len(xs), len(xs) + len(state)
+        return unroll(step, tensors[:i], tensors[i:s], tensors[s:])[0]
+
+    tensors = (*xs, *state, *params)
+    found = torch.compile(call, fullgraph=True, backend="aot_eager")(*tensors)
+    grads = torch.autograd.grad(found.sum(), tensors)
+    assert calls
+    expected = call(*tensors)
+    assert torch.equal(found, expected) and found.any()
+    for a, b in zip(grads, torch.autograd.grad(expected.sum(), tensors), strict=True):
+        assert close(a, b, 3e-6)

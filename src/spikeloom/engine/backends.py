@@ -53,8 +53,9 @@ _warned: set[object] = set()
 def run(call: Call, backend: str) -> Result:
     """Run a call on the backend of that name, or on the fastest that can."""
     if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
-        on_cpu = all(t.device.type == "cpu" for t in (*call.xs, *call.state, *call.params))
-        if backend != "reference" and on_cpu and call.dtype in _COMPUTES:
+        devices = {t.device for t in (*call.xs, *call.state, *call.params)}
+        fits = len(devices) == 1 and call.xs[0].device.type in ("cpu", "cuda")
+        if backend != "reference" and fits and call.dtype in _COMPUTES:
             from spikeloom.engine import opaque  # loads torch's compiler
 
             return opaque.run(call.step, None, call.xs, call.state, call.params, call.dtype)

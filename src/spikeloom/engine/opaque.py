@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikeloom.engine import cpu, fused, reference
+from spikeloom.engine import cpu, fused, reference, triton
 from spikeloom.engine.emit_llvm import keep_dtype, stored_keeps
 from spikeloom.engine.llvm_loops import Layout
 from spikeloom.engine.plan import Need
@@ -27,7 +27,9 @@ from spikeloom.engine.trace import CannotFuse
 Step = Callable[..., tuple[Tensor, ...]]
 Result = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
 
-_executables: list[Executable] = []
+_DRIVERS: dict[str, fused.Driver] = {"cpu": cpu, "cuda": triton}
+"""Who calls the kernels for tensors of a kind of device."""
+_executables: list[tuple[fused.Driver, Executable]] = []
 _handles: dict[tuple[object, ...], int] = {}
 
 
@@ -56,7 +58,8 @@ def run(
     need = [grad and t.requires_grad for t in (*xs, *state, *params)]
     sizes = (len(xs), len(state), len(params))
     vector = tuple(p.numel() != 1 for p in params)
-    handle, n_outs = _handle(step, emit, sizes, dtype, xs[0].dtype, tuple(need), vector)
+    kind = xs[0].device.type
+    handle, n_outs = _handle(step, emit, sizes, kind, dtype, xs[0].dtype, tuple(need), vector)
     if handle < 0:  # not fusable: torch sees the plain loop
         bound = partial(numbered(step), emit=emit) if isinstance(step, int) else step
         cast = [x.to(dtype) for x in xs]
@@ -71,6 +74,7 @@ def _handle(
     step: Step | int,
     emit: tuple[str, ...] | None,
     sizes: tuple[int, int, int],
+    kind: str,
     dtype: torch.dtype,
     storage: torch.dtype,
     need: tuple[bool, ...],
@@ -79,19 +83,21 @@ def _handle(
     """The number of an executable (-1 if the step cannot be fused) and its number of outputs."""
     bound = partial(numbered(step), emit=emit) if isinstance(step, int) else step
     here: Program = program(bound)
-    key = (id(here), sizes, dtype, storage, need, vector)
+    key = (id(here), sizes, kind, dtype, storage, need, vector)
     if key not in _handles:
         i, s = sizes[0], sizes[0] + sizes[1]
         wanted = Need(need[:i], need[i:s], need[s:])
         try:
+            if kind == "cuda" and not triton.is_installed():
+                raise CannotFuse("triton is not installed")
             executable = here.executable(Signature(*sizes, dtype), wanted, Layout(storage, vector))
         except CannotFuse:
             _handles[key] = -1
         else:
-            _executables.append(executable)
+            _executables.append((_DRIVERS[kind], executable))
             _handles[key] = len(_executables) - 1
     handle = _handles[key]
-    return handle, len(_executables[handle].plan.graph.outs) if handle >= 0 else 0
+    return handle, len(_executables[handle][1].plan.graph.outs) if handle >= 0 else 0
 
 
 @torch.library.custom_op("spikeloom::unroll", mutates_args=())
@@ -99,15 +105,16 @@ def _unroll(
     xs: list[Tensor], state: list[Tensor], params: list[Tensor], handle: int
 ) -> list[Tensor]:
     """Outputs, final state, and what the backward pass needs."""
-    executable = _executables[handle]
+    driver, executable = _executables[handle]
     train = executable.plan.need.any()
-    outs, after, keeps = cpu.forward(executable, xs, state, params, train=train)
+    outs, after, keeps = driver.forward(executable, xs, state, params, train=train)
     return [*outs, *after, *keeps]
 
 
 @_unroll.register_fake
 def _(xs: list[Tensor], state: list[Tensor], params: list[Tensor], handle: int) -> list[Tensor]:
-    plan, layout = _executables[handle].plan, _executables[handle].layout
+    _, executable = _executables[handle]
+    plan, layout = executable.plan, executable.layout
     x = xs[0]
     outs = [x.new_empty(x.shape) for _ in plan.graph.outs]
     after = [x.new_empty(x.shape[1:], dtype=plan.graph.dtype) for _ in state]
@@ -129,9 +136,11 @@ def _unroll_backward(
     handle: int,
 ) -> list[Tensor]:
     """Gradients of what needs one, in order."""
-    executable = _executables[handle]
+    driver, executable = _executables[handle]
     sizes = [p.shape for p in params]
-    found = cpu.backward(executable, grads, keeps, entering, params, x.shape, sizes, donate=False)
+    found = driver.backward(
+        executable, grads, keeps, entering, params, x.shape, sizes, donate=False
+    )
     return [g for group in found for g in group if g is not None]
 
 
@@ -144,7 +153,7 @@ def _(
     x: Tensor,
     handle: int,
 ) -> list[Tensor]:
-    plan = _executables[handle].plan
+    plan = _executables[handle][1].plan
     d_x, d_state, d_params = plan.gradients()
     dtype = plan.graph.dtype
     return [
@@ -160,7 +169,7 @@ def _(
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     xs, state, params, handle = inputs
-    executable = _executables[handle]
+    _, executable = _executables[handle]
     plan, layout = executable.plan, executable.layout
     ctx.handle = handle
     ctx.split = len(plan.graph.outs) + len(state)
@@ -174,7 +183,7 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
 
 
 def _backward(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
-    plan = _executables[ctx.handle].plan
+    plan = _executables[ctx.handle][1].plan
     k, e = ctx.counts
     saved = ctx.saved_tensors
     like = saved[-1]

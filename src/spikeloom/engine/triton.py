@@ -35,6 +35,11 @@ def interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
+def is_installed() -> bool:
+    """Whether there is a Triton to import."""
+    return importlib.util.find_spec("triton") is not None
+
+
 def why_not(tensors: Iterable[Tensor]) -> str | None:
     """Why Triton cannot run on these tensors, apart from what stops every kernel."""
     kinds = {t.device.type for t in tensors}
@@ -43,7 +48,7 @@ def why_not(tensors: Iterable[Tensor]) -> str | None:
         return f"the tensors lie on {where}, and Triton needs them on one CUDA device"
     if len({t.device for t in tensors}) > 1:
         return "the tensors lie on several devices"
-    if importlib.util.find_spec("triton") is None:
+    if not is_installed():
         return "triton is not installed (pip install triton)"
     return None
 
