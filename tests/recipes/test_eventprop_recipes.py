@@ -15,10 +15,19 @@ def test_yin_yang_in_small(tmp_path) -> None:
 
 
 def test_mnist_in_small(tmp_path, data_dir) -> None:
-    options = eventprop_mnist.Options(epochs=5, subset=600, tested=200, hidden=60, batch=20)
+    options = eventprop_mnist.Options(epochs=2, subset=300, tested=200, hidden=60, batch=20)
     run = sl.train.Run(tmp_path, data=data_dir, progress=False)
     assert eventprop_mnist.main(options, run)["test_accuracy"] > 50
     assert (tmp_path / "model.safetensors").exists()
+
+
+def test_images_are_shifted_by_a_pixel_each_way() -> None:
+    images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+    images[:, 0, 5, 7] = torch.tensor([1, 2], dtype=torch.uint8)
+    shifted, labels = eventprop_mnist.with_shifts(images, torch.tensor([3, 4]))
+    assert labels.tolist() == [3, 4] * 5
+    places = {tuple(place[2:].tolist()) for place in shifted[::2].nonzero()}
+    assert places == {(5, 7), (6, 7), (4, 7), (5, 8), (5, 6)}
 
 
 def test_dim_pixels_are_silent_and_bright_ones_come_first() -> None:

@@ -56,9 +56,20 @@ def test_ttfs_mnist_in_small(tmp_path, data_dir) -> None:
     assert figures["test_accuracy"] > 60 and 20 < figures["hidden_fire"] <= 100
 
 
+def test_resume_in_small(tmp_path) -> None:
+    figures = run("resume-train", tmp_path, seeds=2, spikes=4, inputs=200, epochs=100)
+    assert figures["learned"] == 2 and figures["worst"] < 1
+    assert figures["presentations"] < 100
+
+
+def test_resume_says_how_many_trains_were_not_learned(tmp_path) -> None:
+    assert run("resume-train", tmp_path, seeds=1, epochs=1)["learned"] == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["spikeprop-xor", "spikeprop-iris", "spikeprop-breast-cancer", "ttfs-mnist"]
+    "name",
+    ["spikeprop-xor", "spikeprop-iris", "spikeprop-breast-cancer", "ttfs-mnist", "resume-train"],
 )
 def test_promises_are_kept(name, tmp_path, data_dir) -> None:
     recipe = find(name)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from spikeloom.spiketime import crossing_blocks
 from spikeloom.spiketime.alpha import Alpha
 from spikeloom.spiketime.crossing import Rule, first_crossing
 from spikeloom.spiketime.double_exponential import DoubleExponential
@@ -116,20 +117,27 @@ def test_equal_times_act_as_one_stronger_input() -> None:
     torch.testing.assert_close(one, two)
 
 
-def test_many_events_are_taken_in_blocks(monkeypatch) -> None:
-    arrivals, weight = problem(3, RESPONSES[0], rows=4, inputs=300, outputs=5)
-    weight /= 30
+@pytest.mark.parametrize("block", [1, 2**18])
+@pytest.mark.parametrize("response", RESPONSES, ids=repr)
+@pytest.mark.parametrize("late", [False, True])
+def test_the_compiled_loop_equals_blocks_of_torch(response, block, late, monkeypatch) -> None:
+    arrivals, weight = problem(3, response, rows=4, inputs=300, outputs=5)
+    arrivals = (20 * arrivals).round() / 20  # several at a time
+    arrivals[0, ::3] = torch.inf
+    weight /= 30 * torch.linspace(0.5, 4.0, 5)
     arrivals.requires_grad_()
     weight.requires_grad_()
-    whole = crossing(arrivals, weight)
-    gradients = torch.autograd.grad(whole[whole.isfinite()].sum(), (arrivals, weight))
-    assert whole.isfinite().any()
-    monkeypatch.setattr("spikeloom.spiketime.crossing._BLOCK", 1)
-    parts = crossing(arrivals, weight)
-    torch.testing.assert_close(parts, whole, rtol=1e-12, atol=0)
+    rule = {"late": late, "min_slope": 0.1}
+    compiled = crossing(arrivals, weight.T.contiguous().T, response, **rule)  # strides of its own
+    assert compiled.isinf().any() != late
+    gradients = torch.autograd.grad(compiled[compiled.isfinite()].sum(), (arrivals, weight))
+    monkeypatch.setattr("spikeloom.spiketime.crossing.crossing_kernel", crossing_blocks)
+    monkeypatch.setattr("spikeloom.spiketime.crossing_blocks._BLOCK", block)
+    parts = crossing(arrivals, weight, response, **rule)
+    torch.testing.assert_close(parts, compiled, rtol=1e-11, atol=0)
     again = torch.autograd.grad(parts[parts.isfinite()].sum(), (arrivals, weight))
     for one, other in zip(again, gradients, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-10)
 
 
 def test_inputs_after_the_crossing_have_no_gradient() -> None:

@@ -15,192 +15,27 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import torch
 
+from spikeloom.engine import machine
+from spikeloom.engine.code_values import BOOL as BOOL
+from spikeloom.engine.code_values import INT as INT
+from spikeloom.engine.code_values import Local as Local
+from spikeloom.engine.code_values import Memory as Memory
+from spikeloom.engine.code_values import Place as Place
+from spikeloom.engine.code_values import Value as Value
 from spikeloom.engine.graph import Graph
 from spikeloom.engine.llvm_ops import Body
-
-INT, BOOL = "i64", "i1"
-_MEMORY = {
-    torch.float32: "float",
-    torch.float64: "double",
-    torch.int32: "i32",
-    torch.int64: "i64",
-    torch.uint8: "i8",
-}
-_ARITHMETIC = {
-    "add": ("add nsw", "fadd"),
-    "sub": ("sub nsw", "fsub"),
-    "mul": ("mul nsw", "fmul"),
-    "div": ("sdiv", "fdiv"),
-}
-_ORDER = {"lt": ("slt", "olt"), "le": ("sle", "ole"), "gt": ("sgt", "ogt"), "ge": ("sge", "oge"),
-          "eq": ("eq", "oeq"), "ne": ("ne", "une")}  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Value:
-    """A value of a function under construction: i64, i1, float or double."""
-
-    code: Code
-    kind: str
-    name: str
-
-    def _with(self, op: str, other: Value | float, swap: bool = False) -> Value:
-        b = self.code.value(other, self.kind)
-        x, y = (b, self) if swap else (self, b)
-        word = _ARITHMETIC[op][self.kind != INT]
-        return self.code.new(self.kind, f"{word} {self.kind} {x.name}, {y.name}")
-
-    def __add__(self, other: Value | float) -> Value:
-        return self._with("add", other)
-
-    def __radd__(self, other: float) -> Value:
-        return self._with("add", other, swap=True)
-
-    def __sub__(self, other: Value | float) -> Value:
-        return self._with("sub", other)
-
-    def __rsub__(self, other: float) -> Value:
-        return self._with("sub", other, swap=True)
-
-    def __mul__(self, other: Value | float) -> Value:
-        return self._with("mul", other)
-
-    def __rmul__(self, other: float) -> Value:
-        return self._with("mul", other, swap=True)
-
-    def __truediv__(self, other: Value | float) -> Value:
-        return self._with("div", other)
-
-    def __rtruediv__(self, other: float) -> Value:
-        return self._with("div", other, swap=True)
-
-    def _compared(self, op: str, other: Value | float) -> Value:
-        b = self.code.value(other, self.kind)
-        is_int = self.kind in (INT, BOOL)
-        word = ("icmp " if is_int else "fcmp ") + _ORDER[op][not is_int]
-        return self.code.new(BOOL, f"{word} {self.kind} {self.name}, {b.name}")
-
-    def __lt__(self, other: Value | float) -> Value:
-        return self._compared("lt", other)
-
-    def __le__(self, other: Value | float) -> Value:
-        return self._compared("le", other)
-
-    def __gt__(self, other: Value | float) -> Value:
-        return self._compared("gt", other)
-
-    def __ge__(self, other: Value | float) -> Value:
-        return self._compared("ge", other)
-
-    def equals(self, other: Value | float) -> Value:
-        """Whether both are the same."""
-        return self._compared("eq", other)
-
-    def differs(self, other: Value | float) -> Value:
-        """Whether they are not the same."""
-        return self._compared("ne", other)
-
-    def __and__(self, other: Value) -> Value:
-        return self.code.new(self.kind, f"and {self.kind} {self.name}, {other.name}")
-
-    def __or__(self, other: Value) -> Value:
-        return self.code.new(self.kind, f"or {self.kind} {self.name}, {other.name}")
-
-    def bits(self, op: str, other: Value | int) -> Value:
-        """`xor`, `lshr`, `shl`, or a product that wraps around (`mul`), of 64 bits."""
-        b = self.code.value(other, INT)
-        return self.code.new(INT, f"{op} i64 {self.name}, {b.name}")
-
-    def as_double(self) -> Value:
-        """In double precision; 64 bits are taken without a sign."""
-        if self.kind == INT:
-            return self.code.new("double", f"uitofp i64 {self.name} to double")
-        return self.code.new("double", f"fpext float {self.name} to double")
-
-    def as_float(self) -> Value:
-        """A whole number, or a truth value, as a float."""
-        word = "uitofp" if self.kind == BOOL else "sitofp"
-        return self.code.new("float", f"{word} {self.kind} {self.name} to float")
-
-    def as_int(self) -> Value:
-        """A truth value as 0 or 1, a float without its fraction."""
-        if self.kind == BOOL:
-            return self.code.new(INT, f"zext i1 {self.name} to i64")
-        return self.code.new(INT, f"fptosi {self.kind} {self.name} to i64")
-
-
-@dataclass(frozen=True, eq=False)
-class Local:
-    """A variable; `value` reads it, `set` writes it."""
-
-    code: Code
-    kind: str
-    name: str
-
-    @property
-    def value(self) -> Value:
-        """Its value now."""
-        return self.code.new(self.kind, f"load {self.kind}, ptr {self.name}")
-
-    def set(self, value: Value | float) -> None:
-        """Change it."""
-        v = self.code.value(value, self.kind)
-        self.code.lines.append(f"  store {self.kind} {v.name}, ptr {self.name}")
-
-    def add(self, value: Value | float) -> None:
-        """Add to it."""
-        self.set(self.value + value)
-
-
-@dataclass(frozen=True, eq=False)
-class Memory:
-    """An array; `a[i]` reads it, `a[i] = v` writes it, `a.at(i)` is the array from there on."""
-
-    code: Code
-    dtype: torch.dtype
-    name: str
-
-    @property
-    def kind(self) -> str:
-        """The type of its elements as values: small integers are widened."""
-        return INT if not self.dtype.is_floating_point else _MEMORY[self.dtype]
-
-    def _pointer(self, index: Value | int) -> str:
-        i = self.code.value(index, INT)
-        stored = _MEMORY[self.dtype]
-        return self.code.new(
-            "ptr", f"getelementptr inbounds {stored}, ptr {self.name}, i64 {i.name}"
-        ).name
-
-    def at(self, index: Value | int) -> Memory:
-        """The array that begins at this element."""
-        return Memory(self.code, self.dtype, self._pointer(index))
-
-    def __getitem__(self, index: Value | int) -> Value:
-        stored, group = _MEMORY[self.dtype], self.code.group
-        raw = self.code.new(stored, f"load {stored}, ptr {self._pointer(index)}{group}")
-        if stored in ("i32", "i8"):
-            word = "sext" if stored == "i32" else "zext"
-            return self.code.new(INT, f"{word} {stored} {raw.name} to i64")
-        return raw
-
-    def __setitem__(self, index: Value | int, value: Value | float) -> None:
-        stored, pointer = _MEMORY[self.dtype], self._pointer(index)
-        v = self.code.value(value, self.kind)
-        if stored in ("i32", "i8"):
-            v = self.code.new(stored, f"trunc i64 {v.name} to {stored}")
-        self.code.lines.append(f"  store {stored} {v.name}, ptr {pointer}{self.code.group}")
 
 
 class Code:
     """One function, `void f(i64, i64, i64, i64, ptr table)`, under construction.
 
-    `table` holds the addresses of the arrays, in the order in which they were asked for.
+    `table` holds the addresses of the arrays, and numbers, in the order in which they were asked
+    for.
 
     Args:
         name: Of the function.
@@ -213,7 +48,7 @@ class Code:
         self.declared: set[str] = set()
         self.loops = 0
         self.parallel = 0
-        self.arrays = 0
+        self.entries = 0
         self._count = 0
         self.args = tuple(Value(self, INT, f"%arg{i}") for i in range(4))
 
@@ -243,14 +78,30 @@ class Code:
         return Value(self, kind, f"0x{struct.pack('>d', rounded.item()).hex().upper()}")
 
     def array(self, dtype: torch.dtype) -> Memory:
-        """The next array of the table."""
-        slot, name = f"%slot{self.arrays}", f"%array{self.arrays}"
+        """The next entry of the table, an array."""
+        return Memory(self, dtype, self._entry("ptr"))
+
+    def number(self, kind: str) -> Value:
+        """The next entry of the table, a number: an i64 or a double."""
+        return Value(self, kind, self._entry(kind))
+
+    def _entry(self, kind: str) -> str:
+        slot, name = f"%slot{self.entries}", f"%entry{self.entries}"
         self.entry += [
-            f"  {slot} = getelementptr i64, ptr %table, i64 {self.arrays}",
-            f"  {name} = load ptr, ptr {slot}",
+            f"  {slot} = getelementptr i64, ptr %table, i64 {self.entries}",
+            f"  {name} = load {kind}, ptr {slot}",
         ]
-        self.arrays += 1
-        return Memory(self, dtype, name)
+        self.entries += 1
+        return name
+
+    def place(self, start: Memory) -> Place:
+        """A variable that holds an array."""
+        self._count += 1
+        name = f"%local{self._count}"
+        self.entry.append(f"  {name} = alloca ptr")
+        place = Place(self, start.dtype, name)
+        place.set(start)
+        return place
 
     def local(self, kind: str, start: Value | float) -> Local:
         """A variable; set anew whenever this place is passed."""
@@ -307,6 +158,24 @@ class Code:
         yield
         self.lines += [f"  br label %{tag}.end", f"{tag}.end:"]
 
+    @contextmanager
+    def either(
+        self, condition: Value
+    ) -> Iterator[tuple[AbstractContextManager[None], AbstractContextManager[None]]]:
+        """Two branches: `with code.either(c) as (yes, no): with yes: ...; with no: ...`."""
+        self.loops += 1
+        tag = f"either{self.loops}"
+        self.lines.append(f"  br i1 {condition.name}, label %{tag}.yes, label %{tag}.no")
+
+        @contextmanager
+        def branch(which: str) -> Iterator[None]:
+            self.lines.append(f"{tag}.{which}:")
+            yield
+            self.lines.append(f"  br label %{tag}.end")
+
+        yield branch("yes"), branch("no")
+        self.lines.append(f"{tag}.end:")
+
     def choose(self, condition: Value, yes: Value | float, no: Value | float) -> Value:
         """One value or the other."""
         kind = next(v.kind for v in (yes, no) if isinstance(v, Value))
@@ -343,6 +212,19 @@ class Code:
         given = ", ".join(f"{kind} {a.name}" for a in args)
         return self.new(kind, f"call {kind} @{intrinsic}({given})")
 
+    def libm(self, name: str, x: Value) -> Value:
+        """Call a function of the C library, in double precision.
+
+        Raises:
+            RuntimeError: If this system has no such function.
+        """
+        if not machine.has_libm(name):
+            raise RuntimeError(
+                f"{self.name} needs {name} of the C library, which this system does not offer. "
+                "Install a complete C runtime."
+            )
+        return self.call(name, "double", x)
+
     def source(self) -> str:
         """The function as LLVM assembly."""
         arguments = ", ".join(f"i64 %arg{i}" for i in range(4))
@@ -374,9 +256,16 @@ class Loop:
 
     def leave_if(self, condition: Value) -> None:
         """Go on behind the loop if the condition holds."""
+        self._jump_if(condition, "end")
+
+    def again_if(self, condition: Value) -> None:
+        """Begin the next turn at once if the condition holds."""
+        self._jump_if(condition, "body")
+
+    def _jump_if(self, condition: Value, where: str) -> None:
         self.code.loops += 1
         stay = f"stay{self.code.loops}"
         self.code.lines += [
-            f"  br i1 {condition.name}, label %{self.tag}.end, label %{stay}",
+            f"  br i1 {condition.name}, label %{self.tag}.{where}, label %{stay}",
             f"{stay}:",
         ]

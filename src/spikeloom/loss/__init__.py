@@ -17,3 +17,4 @@ from spikeloom.loss.temporal_mse import temporal_mse as temporal_mse
 from spikeloom.loss.temporal_sparsity import temporal_sparsity as temporal_sparsity
 from spikeloom.loss.tet import tet as tet
 from spikeloom.loss.van_rossum import van_rossum as van_rossum
+from spikeloom.loss.victor_purpura import victor_purpura as victor_purpura

@@ -28,7 +28,7 @@ from spikeloom.recipes.recipe import Promise, Recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Generator, Tensor, nn
+    from torch import Generator, Tensor
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,14 @@ def train(options: Options, run: sl.train.Run, seed: int, folder: Path) -> float
     x, y = sl.data.yin_yang(options.samples, seed=1000 + seed)
     test_x, test_y = sl.data.yin_yang(options.tested, seed=3000 + seed)
     batches = sl.data.Batches(x, y, size=options.batch, seed=seed)
-    net = build(options)
+    net = sl.models.Nowotny2025(5, options.hidden, 3, sharpness=options.sharpness, spread=0.8)
     history = sl.train.fit(
         net,
         train=batches,
         test=sl.data.Batches(test_x, test_y, size=500, shuffle=False),
         encode=partial(encode, latest=options.latest),  # type: ignore[arg-type]
-        loss=partial(loss, sharpness=options.sharpness),  # type: ignore[arg-type]
-        metric=accuracy,  # type: ignore[arg-type]
+        loss=net.loss,  # type: ignore[arg-type]
+        metric=net.accuracy,  # type: ignore[arg-type]
         optimizer=partial(optim.Adam, lr=options.lr),
         scheduler=partial(
             optim.lr_scheduler.OneCycleLR,
@@ -124,36 +124,6 @@ def train(options: Options, run: sl.train.Run, seed: int, folder: Path) -> float
     return history.test_metric or 0.0
 
 
-def build(options: Options) -> nn.Module:
-    """The network.
-
-    Args:
-        options: Its size.
-
-    Returns:
-        Takes `Events` of five neurons; returns the three mean potentials `[B, 3]` and the events of
-        the hidden neurons in a pair, and the state.
-    """
-    from torch import nn
-
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.hidden = sl.spiketime.EventPropLayer(
-                5, options.hidden, tau_mem=20e-3, tau_syn=5e-3, reach=1.5, spread=0.8, peaks=True
-            )
-            self.read = sl.spiketime.EventPropReadout(
-                options.hidden, 3, tau_mem=20e-3, tau_syn=5e-3, read="exp"
-            )
-
-        def forward(self, x: sl.spiketime.Events) -> tuple[object, object]:
-            events, _ = self.hidden(x)
-            mean, state = self.read(events)
-            return (mean, events), state
-
-    return Net()
-
-
 def encode(x: Tensor, generator: Generator, *, latest: float) -> sl.spiketime.Events:
     """Coordinates as times, and a fifth spike after a third of the time.
 
@@ -169,21 +139,6 @@ def encode(x: Tensor, generator: Generator, *, latest: float) -> sl.spiketime.Ev
 
     fifth = torch.full_like(x[:, :1], latest / 3)
     return sl.spiketime.Events.from_times(torch.cat((x * latest, fifth), 1), latest * 4 / 3)
-
-
-def loss(
-    out: tuple[Tensor, sl.spiketime.Events], labels: Tensor, *, sharpness: float
-) -> Tensor:  # fmt: skip
-    """Cross entropy of the mean potentials, and what pulls silent neurons up."""
-    from torch.nn.functional import cross_entropy
-
-    mean, events = out
-    return cross_entropy(sharpness * mean, labels) + sl.spiketime.peak_penalty(events)
-
-
-def accuracy(out: tuple[Tensor, sl.spiketime.Events], labels: Tensor) -> Tensor:
-    """Fraction of the points told right."""
-    return sl.metric.accuracy(out[0], labels)
 
 
 RECIPE = Recipe(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spikeloom.spiketime.lambert import rising_root
-from spikeloom.spiketime.response import Response
+from spikeloom.spiketime.response import Level, Response
 
 
 @final
@@ -60,11 +60,11 @@ class Alpha(Response):
         decay = self.scale * torch.exp(-t)
         return (1.0 - t) * decay, decay
 
-    def reaches(self, a: Tensor, b: Tensor, low: Tensor, high: Tensor, threshold: float) -> Tensor:
+    def reaches(self, a: Tensor, b: Tensor, low: Tensor, high: Tensor, threshold: Level) -> Tensor:
         """Whether the maximum between `low` and `high` is at least the threshold."""
-        top = torch.minimum(torch.maximum((b / a).add_(1.0), low), high)
-        v = (top * a).sub_(b).mul_(torch.exp(top.neg_()))
-        return (v >= threshold / self.scale).logical_and_(a > 0)
+        top = torch.minimum(torch.maximum(b / a + 1.0, low), high)
+        v = (top * a - b) * torch.exp(-top)
+        return (v >= threshold / self.scale) & (a > 0)
 
     def crossing(self, a: Tensor, b: Tensor, threshold: float) -> Tensor:
         """The crossing on the rising side of the maximum."""

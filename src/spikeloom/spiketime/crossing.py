@@ -8,10 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from spikeloom.spiketime import crossing_blocks, crossing_kernel
 from spikeloom.spiketime.response import Response
-
-# Numbers per block of events: what two sums of them take fits into a processor's cache.
-_BLOCK = 2**18
 
 
 class Rule(NamedTuple):
@@ -40,7 +38,7 @@ def first_crossing(arrivals: Tensor, weight: Tensor, offset: Tensor, rule: Rule)
     $$ \frac{\partial t}{\partial w_i} = -\frac{K(t - s_i)}{V'(t)}, \qquad
        \frac{\partial t}{\partial s_i} = \frac{w_i K'(t - s_i)}{V'(t)}, \qquad s_i < t $$
 
-    Events are taken in blocks, and no further than until every neuron has fired.
+    On a CPU one compiled loop does it, `crossing_kernel`; elsewhere torch, `crossing_blocks`.
 
     Args:
         arrivals: Times of the input spikes, `[R, N]`, float64; those after the window do nothing.
@@ -60,7 +58,10 @@ class _FirstCrossing(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, arrivals: Tensor, weight: Tensor, offset: Tensor, rule: Rule) -> Tensor:
         s, order = _active(arrivals, rule.window)
-        a, b, low, high, last = _scan(s, order + offset[:, None], weight, rule)
+        way = crossing_kernel if s.device.type == "cpu" else crossing_blocks
+        a, b, low, high, last = way.scan(
+            s, order + offset[:, None], weight, rule.response, rule.threshold, rule.window
+        )
         fired = last >= 0
         t = rule.response.crossing(a, b, rule.threshold)
         t = torch.where(fired, torch.minimum(torch.maximum(t, low), high), torch.inf)
@@ -84,27 +85,12 @@ class _FirstCrossing(torch.autograd.Function):
         response: Response = ctx.rule.response
         moves = last >= 0
         common = torch.where(moves, -grad_outputs[0] / slope, 0.0)
-        f, g = (
-            (common * part).unsqueeze(1) for part in response.readout(torch.where(moves, t, 0.0))
+        f, g = (common * part for part in response.readout(torch.where(moves, t, 0.0)))
+        wanted = ctx.needs_input_grad[:2]
+        way = crossing_kernel if s.device.type == "cpu" else crossing_blocks
+        grad_s, grad_weight = way.gradients(
+            s, order + offset[:, None], weight, f, g, last, response, ctx.rule.window, *wanted
         )
-        grad_weight = torch.zeros_like(weight)
-        grad_s = torch.zeros_like(s)
-        events = min(int(last.max()) + 1 if last.numel() else 0, s.shape[1])
-        index = order + offset[:, None]
-        for n in _blocks(events, t.numel()):
-            part = s[:, n, None]
-            acts = (torch.arange(n.start, n.stop, device=s.device)[:, None] <= last[:, None]) * (
-                part < ctx.rule.window
-            )
-            p, q = response.basis(part)
-            if ctx.needs_input_grad[1]:
-                rows = (f * p).addcmul_(g, q).mul_(acts)
-                grad_weight.index_add_(0, index[:, n].flatten(), rows.flatten(0, 1))
-            if ctx.needs_input_grad[0]:
-                rows = weight[index[:, n]].mul_(acts)
-                dp, dq = (d.squeeze(2) for d in response.basis_slope(part))
-                to_f, to_g = (torch.bmm(rows, c.transpose(1, 2)).squeeze(2) for c in (f, g))
-                grad_s[:, n] = dp * to_f + dq * to_g
         grad_arrivals = s.new_zeros(len(s), ctx.inputs).scatter_(1, order, grad_s)
         return grad_arrivals, grad_weight, None, None
 
@@ -117,51 +103,3 @@ def _active(arrivals: Tensor, window: float) -> tuple[Tensor, Tensor]:
     count = int((arrivals < window).sum(1).max()) if arrivals.numel() else 0
     s, order = arrivals.sort(1)
     return s[:, :count].clamp_max(window), order[:, :count].contiguous()
-
-
-def _blocks(events: int, width: int) -> list[slice]:
-    """Cut a number of events, each of `width` numbers."""
-    size = max(8, _BLOCK // max(width, 1))
-    return [slice(n, min(n + size, events)) for n in range(0, events, size)]
-
-
-def _scan(
-    s: Tensor, index: Tensor, weight: Tensor, rule: Rule
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Find the interval of the first crossing.
-
-    Returns:
-        The two sums there, its ends, and the number of its first event, -1 if there is none; all
-        `[R, O]`.
-    """
-    shape = (len(s), 1, weight.shape[1])
-    sums, found = s.new_zeros(2, *shape), s.new_zeros(4, *shape)
-    last = index.new_full(shape, -1)
-    end = s.new_full((len(s), 1), rule.window)
-    after = torch.cat([s[:, 1:], end], 1)
-    for n in _blocks(s.shape[1], last.numel()):
-        low, high = s[:, n, None], after[:, n, None]
-        rows = weight[index[:, n]]
-        p, q = rule.response.basis(low)
-        # Fillers lie at the window's end, where intervals have no length: they cannot cross.
-        a, b = (
-            (rows * part).cumsum_(1).add_(before) for part, before in zip((p, q), sums, strict=True)
-        )
-        hit = rule.response.reaches(a, b, low, high, rule.threshold).logical_and_(low < high)
-        # Of equal maxima torch.max names the first; argmax, which does too, is ten times slower.
-        any_, first = hit.view(torch.uint8).max(1, keepdim=True)
-        new = any_.view(torch.bool).logical_and(last < 0)
-        at = first.squeeze(1)
-        here = (
-            a.gather(1, first),
-            b.gather(1, first),
-            low.squeeze(2).gather(1, at)[:, None],
-            high.squeeze(2).gather(1, at)[:, None],
-        )
-        found = torch.where(new, torch.stack(here), found)
-        last = torch.where(new, first + n.start, last)
-        if bool((last >= 0).all()):
-            break
-        sums = torch.stack((a[:, -1:], b[:, -1:]))
-    a, b, low, high = found.squeeze(2)
-    return a, b, low, high, last.squeeze(1)

@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from spikeloom.spiketime.response import Response
+from spikeloom.spiketime.response import Level, Response
 
 
 @final
@@ -54,12 +54,11 @@ class DoubleExponential(Response):
         z = torch.exp(-0.5 * t)
         return -0.5 * z, z * z
 
-    def reaches(self, a: Tensor, b: Tensor, low: Tensor, high: Tensor, threshold: float) -> Tensor:
+    def reaches(self, a: Tensor, b: Tensor, low: Tensor, high: Tensor, threshold: Level) -> Tensor:
         """Whether the top of the parabola between `low` and `high` is at least the threshold."""
         first, last = torch.exp(-0.5 * low), torch.exp(-0.5 * high)
-        z = torch.minimum(torch.maximum((a / b).mul_(0.5), last), first)
-        v = (z * b).sub_(a).mul_(z.neg_())
-        return (v >= threshold).logical_and_(b > 0)
+        z = torch.minimum(torch.maximum(0.5 * (a / b), last), first)
+        return (z * (a - z * b) >= threshold) & (b > 0)
 
     def crossing(self, a: Tensor, b: Tensor, threshold: float) -> Tensor:
         """The earlier root."""

@@ -3,14 +3,17 @@ r"""What event-driven layers share: constants, state, and the way from events to
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from spikeloom.neurons.abstract import Tap
 from spikeloom.spiketime.event_parts import by_time, offsets_of, owners
 from spikeloom.spiketime.eventprop_function import Feedback, Jobs, Neurons, Outcome, run
 from spikeloom.spiketime.events import Events
+from spikeloom.spiketime.silence_warning import warn_of_silence
 
 
 class EventPropState(NamedTuple):
@@ -54,6 +57,9 @@ class EventDriven(nn.Module):
     """
 
     stateful = True
+    takes_events = True
+    signals: tuple[str, ...] = ("spike", "events")
+    """What `sl.record` can take: counts on the grid of `dt`, or the exact events."""
 
     def __init__(
         self, tau_mem: float, tau_syn: float, threshold: float, dt: float, peaks: bool
@@ -72,6 +78,7 @@ class EventDriven(nn.Module):
             )
         self.tau_mem, self.tau_syn = float(tau_mem), float(tau_syn)
         self.threshold, self.dt, self.peaks = float(threshold), float(dt), peaks
+        self.taps: list[Tap] = []
         self._room = 0  # spikes per job of the last call: how much room to make for the next
 
     def _name(self) -> str:
@@ -82,8 +89,35 @@ class EventDriven(nn.Module):
         text = f"tau_mem={self.tau_mem:g}, tau_syn={self.tau_syn:g}"
         return text if math.isinf(self.threshold) else f"{text}, threshold={self.threshold:g}"
 
-    def _events(self, x: Any) -> Events:
-        """The input as events."""
+    def response(self, u: Tensor) -> Tensor:
+        r"""The potential that one arrival of weight 1 causes in a neuron that does not fire.
+
+        $$ \kappa(u) = \frac{\tau_s}{\tau_m - \tau_s} \big( e^{-u / \tau_m} - e^{-u / \tau_s} \big)
+        $$
+
+        and $(u / \tau_m) e^{-u / \tau_m}$ for equal time constants.
+
+        Args:
+            u: Seconds since the arrival, any shape; 0 or less is before.
+
+        Returns:
+            The potential, in the shape of `u`.
+        """
+        u = u.clamp_min(0.0)
+        slow = max(self.tau_mem, self.tau_syn)
+        gap = abs(1.0 / self.tau_syn - 1.0 / self.tau_mem)
+        area = u if gap == 0 else -torch.expm1(-gap * u) / gap
+        return torch.exp(-u / slow) * area / self.tau_mem
+
+    def events_of(self, x: Any) -> Events:
+        """An input as events.
+
+        Args:
+            x: `Events`, or spikes on a grid of `dt`, `[T, B, ...]`.
+
+        Returns:
+            Events.
+        """
         if isinstance(x, Events):
             return x
         if not isinstance(x, Tensor):
@@ -150,9 +184,26 @@ class EventDriven(nn.Module):
         )
         if jobs:
             self._room = int(outcome.offsets.diff().max())
+        if state is None and jobs and len(outcome.time) == 0 and window > self.tau_mem:
+            self._warn(len(time), bool(waits.any()))
         own = _nothing(jobs) if back is None else _under_way(outcome, back, window)
         after = EventPropState(outcome.v, outcome.i, *late, *own)
         return outcome, EventPropState(*(x.to(weight.device) for x in after))
+
+    def _warn(self, arrived: int, waiting: bool) -> None:
+        """Say that nothing fired, where training would stand still and nothing else tells."""
+        if math.isinf(self.threshold) or self.peaks or not torch.is_grad_enabled():
+            return
+        if arrived:
+            fix = (
+                "and silence has no gradient. Raise the weights (a smaller fan, a larger reach), "
+                "lower the threshold, or build it with peaks=True and add peak_penalty to the loss."
+            )
+        elif waiting:
+            fix = "for all spikes arrive after the window: shorten the delays, or lengthen it."
+        else:
+            fix = "for it got no input spike: look at the layer before, or at the encoder."
+        warn_of_silence(f"{type(self).__name__}({self.extra_repr()})", fix, level=4)
 
     def _out(
         self, outcome: Outcome, index: Tensor, offsets: Tensor, shape: tuple[int, ...],
@@ -161,11 +212,13 @@ class EventDriven(nn.Module):
         """Spikes as events, in the order of sample and time."""
         time = outcome.time.to(like)
         found = Events(time, index.to(like.device), offsets.to(like.device), shape, window)
-        if peak is None:
-            return found
-        fired = found.counts() > 0
-        full = torch.where(fired, self.threshold, peak.reshape(-1, *shape).to(like.device))
-        return Events(found.time, found.index, found.offsets, shape, window, full)
+        if peak is not None:
+            fired = found.counts() > 0
+            full = torch.where(fired, self.threshold, peak.reshape(-1, *shape).to(like.device))
+            found = replace(found, peak=full)
+        for tap in self.taps:
+            tap.take(found if tap.signal == "events" else found.dense(self.dt))  # type: ignore[arg-type]
+        return found
 
 
 def start_weights(

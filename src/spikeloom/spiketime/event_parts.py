@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -18,10 +21,21 @@ def by_time(part: Tensor, time: Tensor) -> Tensor:
     return order[torch.argsort(part[order], stable=True)]
 
 
-def packed(counts: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
-    """The first `counts[j]` elements of every row j, one after the other."""
-    filled = (torch.arange(rows[0].shape[1]) < counts[:, None]).flatten().nonzero().squeeze(1)
-    return tuple(x.flatten().index_select(0, filled) for x in rows)
+def packed(counts: Tensor, given: dict[str, Any], names: Iterable[str]) -> list[Tensor]:
+    """The first `counts[j]` elements of every row j, one after the other.
+
+    Args:
+        counts: `[J]`.
+        given: Tensors `[J, room]` by name; those that are packed are taken out, one by one, so that
+            no two copies of all of them stand in memory.
+        names: Which.
+
+    Returns:
+        One list per name.
+    """
+    names = list(names)
+    filled = torch.arange(given[names[0]].shape[1]) < counts[:, None]
+    return [torch.masked_select(given.pop(name), filled) for name in names]
 
 
 def offsets_from(counts: Tensor) -> Tensor:

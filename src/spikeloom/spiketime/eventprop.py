@@ -135,7 +135,7 @@ class EventPropLayer(EventDriven):
         Returns:
             The spikes, and the state at the end of the window.
         """
-        events = self._events(x)
+        events = self.events_of(x)
         if events.neurons != self.in_features:
             raise ValueError(
                 f"EventPropLayer got events of shape {events.shape}, {events.neurons} neurons, "
@@ -146,6 +146,42 @@ class EventPropLayer(EventDriven):
         if delay.ndim < 2:
             return self._together(events, delay, batch, state)
         return self._one_by_one(events, delay, batch, state)
+
+    @torch.no_grad()
+    def potential(self, x: Events | Tensor, at: Tensor) -> Tensor:
+        r"""The membrane at given times, for a look at it; without a gradient.
+
+        $$ V_j(t) = \sum_i w_{ji}\,\kappa(t - t_i - d_{ji})
+           - \theta \sum_k e^{-(t - t_k) / \tau_m} $$
+
+        over arrivals (own spikes that come back included) and the neuron's own spikes $t_k < t$:
+        all of its input, and a decaying threshold for each reset.
+
+        Args:
+            x: Input, as for a call that starts from rest.
+            at: Times in seconds, `[G]`.
+
+        Returns:
+            $V$, `[G, B, O]`.
+        """
+        events = self.events_of(x)
+        out, _ = self(events)
+        kinds = [(events, self.weight, self.delay())]
+        if self.recurrent:
+            kinds.append((out, self.recurrent_weight, self.recurrent_delay()))
+        v = at.new_zeros(len(at), events.batch, self.out_features, dtype=torch.float64)
+        for b in range(events.batch):
+            for source, weight, delay in kinds:
+                here = slice(*source.offsets[b : b + 2].tolist())
+                index, time = source.index[here].long(), source.time[here].double()
+                late = delay.double().expand(weight.shape)[:, index]
+                drive = self.response(at[:, None, None] - (time + late))
+                v[:, b] += (drive * weight[:, index]).sum(-1)
+            here = slice(*out.offsets[b : b + 2].tolist())
+            gap = at[:, None] - out.time[here].double()
+            reset = self.threshold * torch.exp(-gap.clamp_min(0.0) / self.tau_mem) * (gap > 0)
+            v[:, b].index_add_(1, out.index[here].long(), reset, alpha=-1)
+        return v.to(self.weight.dtype)
 
     def step(
         self, x_t: Events | Tensor, state: EventPropState | None = None

@@ -22,9 +22,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-from spikeloom.spiketime.assembly import F32, F64, I32, I64, Array, Code, Value
+import torch
+
+from spikeloom.engine.code import INT, Memory, Value
+from spikeloom.engine.function import Function
 from spikeloom.spiketime.eventprop_flow import Constants, Decay
 
 _LEAST = 1e-12
@@ -52,41 +54,43 @@ def backward_kernel(kind: Back) -> Callable[..., None]:
     Returns:
         What runs it on jobs `lo ... hi - 1`; arguments by name.
     """
-    real = F64 if kind.double else F32
-    spec: dict[str, Any] = {
-        "offsets": [I64], "time": [F64], "row": [I32], "weight": [real],
-        "d_v": [real], "d_i": [real], "d_weight": [real], "scratch": [F64],
-        "spike_offsets": [I64], "spike_time": [F64], "spike_unit": [I32],
-        "spike_i": [real], "g": [F64],
-        "size": I64, "tau_mem": F64, "tau_syn": F64, "threshold": F64, "window": F64,
+    real = torch.float64 if kind.double else torch.float32
+    spec: dict[str, torch.dtype | str] = {
+        "offsets": torch.int64, "time": torch.float64, "row": torch.int32, "weight": real,
+        "d_v": real, "d_i": real, "d_weight": real, "scratch": torch.float64,
+        "spike_offsets": torch.int64, "spike_time": torch.float64, "spike_unit": torch.int32,
+        "spike_i": real, "g": torch.float64,
+        "size": INT, "tau_mem": "double", "tau_syn": "double", "threshold": "double",
+        "window": "double",
     }  # fmt: skip
     if kind.times:
-        spec["d_time"] = [F64]
+        spec["d_time"] = torch.float64
     if kind.reads:
-        spec |= {"d_trace": [real], "read_count": I64}
+        spec |= {"d_trace": real, "read_count": INT}
     if kind.feedback:
         spec |= {
-            "back_weight": [real], "d_back_weight": [real], "back_offsets": [I64],
-            "back_time": [F64], "back_id": [I32], "back_unit": [I32], "d_back_time": [F64],
-            "early": [I64],
+            "back_weight": real, "d_back_weight": real, "back_offsets": torch.int64,
+            "back_time": torch.float64, "back_id": torch.int32, "back_unit": torch.int32,
+            "d_back_time": torch.float64, "early": torch.int64,
         }  # fmt: skip
-    return _Backward(kind, real, spec).emit()
+    return _Backward(kind, spec).emit()
 
 
 class _Backward:
     """The pieces of the kernel, each emitted where it is called."""
 
-    def __init__(self, kind: Back, real: Any, spec: dict[str, Any]) -> None:
+    def __init__(self, kind: Back, spec: dict[str, torch.dtype | str]) -> None:
         name = f"eventprop_backward_{'_'.join(k for k, on in vars(kind).items() if on)}"
-        self.code = Code(name, spec)
-        self.kind, self.real, self.given = kind, real, self.code.given
-        self.flow = Constants.of(self.code)
+        self.function = Function(name, spec)
+        self.code, self.given = self.function.code, self.function.given
+        self.kind, self.real = kind, "double" if kind.double else "float"
+        self.flow = Constants.of(self.code, self.given["tau_mem"], self.given["tau_syn"])
         self.size = self.given["size"]
 
     def emit(self) -> Callable[..., None]:
-        with self.code.each(self.code.hi, self.code.lo) as job:
+        with self.code.loop(self.function.hi, self.function.lo) as job:
             self.job(job)
-        return self.code.done()
+        return self.function.compiled()
 
     def job(self, job: Value) -> None:
         """Everything for one job."""
@@ -96,67 +100,67 @@ class _Backward:
         scratch = given["scratch"].at(begin * 3)
         self.own_v, self.own_i = scratch, scratch.at(self.size)
         self.own_time = scratch.at(self.size * 2)
-        self.now = code.variable(given["window"])
+        self.now = code.local("double", given["window"])
         start = given["offsets"][job]
-        e = code.variable(given["offsets"][job + 1])
+        e = code.local(INT, given["offsets"][job + 1])
         self.first = given["spike_offsets"][job]
-        self.k = code.variable(given["spike_offsets"][job + 1])
-        b, back_start = code.variable(0, I64), code.number(0, I64)
+        self.k = code.local(INT, given["spike_offsets"][job + 1])
+        b, back_start = code.local(INT, 0), self.code.value(0, INT)
         if self.kind.feedback:
             back_start = given["back_offsets"][job]
             b.set(given["back_offsets"][job + 1])
-        with code.each(self.size) as j:
+        with code.loop(self.size) as j:
             self.own_time[j] = -1.0
-        with code.forever():
-            until = code.variable(-1.0)
-            own = code.variable(0, I64)  # whether the event before is one of the layer's own
-            with code.when(e.now.gt(start)):
-                until.set(given["time"][e.now - 1])
+        with code.while_() as turn:
+            until = code.local("double", -1.0)
+            own = code.local(INT, 0)  # whether the event before is one of the layer's own
+            with code.when(e.value > start):
+                until.set(given["time"][e.value - 1])
             if self.kind.feedback:
-                with code.when(b.now.gt(back_start)):
-                    last = given["back_time"][b.now - 1]
-                    with code.when(last.ge(until.now)):
+                with code.when(b.value > back_start):
+                    last = given["back_time"][b.value - 1]
+                    with code.when(last >= until.value):
                         until.set(last)
                         own.set(1)
-            here = code.choose(until.now.lt(0.0), code.number(0.0), until.now)
-            self.stretch(until.now, here)
+            here = code.choose((until.value < 0.0), 0.0, until.value)
+            self.stretch(until.value, here)
             self.now.set(here)
-            code.leave(until.now.lt(0.0))
+            turn.leave_if(until.value < 0.0)
             if self.kind.feedback:
-                with code.either(own.now.ne(0)) as (from_own, from_input):
+                with code.either(own.value.differs(0)) as (from_own, from_input):
                     with from_own:
-                        b.set(b.now - 1)
-                        self.fed_back(b.now, job)
+                        b.set(b.value - 1)
+                        self.fed_back(b.value, job)
                     with from_input:
-                        e.set(e.now - 1)
-                        self.arrived(e.now, job)
+                        e.set(e.value - 1)
+                        self.arrived(e.value, job)
             else:
-                e.set(e.now - 1)
-                self.arrived(e.now, job)
+                e.set(e.value - 1)
+                self.arrived(e.value, job)
 
     def stretch(self, until: Value, here: Value) -> None:
         """Back to the event before, through the spikes after it."""
         code = self.code
-        last = code.variable(self.k.now)
-        with code.forever():
-            code.leave(self.k.now.le(self.first))
-            code.leave(self.given["spike_time"][self.k.now - 1].le(until))
-            self.k.set(self.k.now - 1)
-            self.spike(self.k.now)
-        with code.when(self.now.now.gt(here)):
-            flow = self.flow.decay(self.now.now - here).to(self.real)
+        last = code.local(INT, self.k.value)
+        with code.while_() as turn:
+            turn.leave_if(self.k.value <= self.first)
+            turn.leave_if(self.given["spike_time"][self.k.value - 1] <= until)
+            self.k.set(self.k.value - 1)
+            self.spike(self.k.value)
+        with code.when(self.now.value > here):
+            flow = self.flow.decay(self.now.value - here).to(self.real)
             d_v, d_i = self.d_v, self.d_i
-            with code.each(self.size) as j:
+            with code.loop(self.size) as j:
                 later = d_v[j]
                 d_i[j] = flow.c * later + flow.b * d_i[j]
                 d_v[j] = flow.a * later
-        with code.each(last.now, self.k.now) as k:  # those that spiked went their own way
-            j = self.given["spike_unit"][k].to(I64)
-            with code.when(self.own_time[j].ge(0.0)):
+        with code.loop(last.value, self.k.value) as k:  # those that spiked went their own way
+            j = self.given["spike_unit"][k]
+            with code.when(self.own_time[j] >= 0.0):
                 flow = self.flow.decay(self.own_time[j] - here)
                 v, i = self.back(flow, self.own_v[j], self.own_i[j])
-                self.d_v[j] = v
-                self.d_i[j] = i
+                self.d_v[j] = v.to(self.real)
+                self.d_i[j] = i.to(self.real)
                 self.own_time[j] = -1.0
 
     def back(self, flow: Decay, v: Value, i: Value) -> tuple[Value, Value]:
@@ -165,21 +169,21 @@ class _Backward:
     def spike(self, k: Value) -> None:
         """Undo a spike of one neuron."""
         code, given = self.code, self.given
-        j, at = given["spike_unit"][k].to(I64), given["spike_time"][k]
-        with code.when(self.own_time[j].lt(0.0)):
-            self.own_v[j] = self.d_v[j].to(F64)
-            self.own_i[j] = self.d_i[j].to(F64)
-            self.own_time[j] = self.now.now
+        j, at = given["spike_unit"][k], given["spike_time"][k]
+        with code.when(self.own_time[j] < 0.0):
+            self.own_v[j] = self.d_v[j].to("double")
+            self.own_i[j] = self.d_i[j].to("double")
+            self.own_time[j] = self.now.value
         v, i = self.back(self.flow.decay(self.own_time[j] - at), self.own_v[j], self.own_i[j])
-        current = given["spike_i"][k].to(F64)
-        r, q = code.variable(1.0), code.variable(1.0)
-        with code.when(current.gt(0.0)):
+        current = given["spike_i"][k].to("double")
+        r, q = code.local("double", 1.0), code.local("double", 1.0)
+        with code.when(current > 0.0):
             slope = current - given["threshold"]
-            steep = slope.gt(_LEAST)
-            slope = code.choose(steep, slope, code.number(_LEAST))
+            steep = slope > _LEAST
+            slope = code.choose(steep, slope, _LEAST)
             r.set(current / slope)
             q.set(-(given["tau_mem"] / slope))
-        self.own_v[j] = r.now * v + q.now * given["g"][k]
+        self.own_v[j] = r.value * v + q.value * given["g"][k]
         self.own_i[j] = i
         self.own_time[j] = at
 
@@ -189,7 +193,7 @@ class _Backward:
         row = given["row"][e]
 
         def weights() -> None:
-            begin = row.to(I64) * self.size
+            begin = row * self.size
             weight, d_weight = given["weight"].at(begin), given["d_weight"].at(begin)
             d_time = self.weight_gradient(weight, d_weight, self.kind.times)
             if d_time is not None:
@@ -198,40 +202,40 @@ class _Backward:
         if not self.kind.reads:
             weights()
             return
-        with code.either(row.ge(0)) as (arrival, reading):
+        with code.either(row >= 0) as (arrival, reading):
             with arrival:
                 weights()
             with reading:
-                q = code.number(-1, I64) - row.to(I64)
+                q = -1 - row
                 d_trace = given["d_trace"].at((job * given["read_count"] + q) * self.size)
                 d_v = self.d_v
-                with code.each(self.size) as j:
+                with code.loop(self.size) as j:
                     d_v[j] = d_v[j] + d_trace[j]
 
     def fed_back(self, b: Value, job: Value) -> None:
         """Undo an arrival of the layer's own spike: its time is the spike's, and a delay."""
         given = self.given
-        begin = given["back_unit"][b].to(I64) * self.size
+        begin = given["back_unit"][b] * self.size
         weight, d_weight = given["back_weight"].at(begin), given["d_back_weight"].at(begin)
         d_time = self.weight_gradient(weight, d_weight, True)
         assert d_time is not None
         given["d_back_time"][b] = d_time
-        number = given["back_id"][b].to(I64) - given["early"][job]
-        with self.code.when(number.ge(0)):
+        number = given["back_id"][b] - given["early"][job]
+        with self.code.when(number >= 0):
             k = self.first + number
             given["g"][k] = given["g"][k] + d_time
 
-    def weight_gradient(self, weight: Array, d_weight: Array, times: bool) -> Value | None:
+    def weight_gradient(self, weight: Memory, d_weight: Memory, times: bool) -> Value | None:
         """Add to the gradient of a row of weights; the gradient of the arrival's time."""
         code, d_v, d_i = self.code, self.d_v, self.d_i
         if not times:
-            with code.each(self.size) as j:
+            with code.loop(self.size) as j:
                 d_weight[j] = d_weight[j] + d_i[j]
             return None
-        syn = (code.number(1.0) / self.flow.tau_syn).to(self.real)
-        mem = (code.number(1.0) / self.flow.tau_mem).to(self.real)
-        total = code.variable(0.0, self.real)
-        with code.each(self.size) as j:
+        syn = (1.0 / self.flow.tau_syn).to(self.real)
+        mem = (1.0 / self.flow.tau_mem).to(self.real)
+        total = code.local(self.real, 0.0)
+        with code.loop(self.size) as j:
             d_weight[j] = d_weight[j] + d_i[j]
-            total.set(total.now.plus(weight[j] * (syn * d_i[j] - mem * d_v[j])))
-        return total.now.to(F64)
+            total.set(total.value.plus(weight[j] * (syn * d_i[j] - mem * d_v[j])))
+        return total.value.to("double")

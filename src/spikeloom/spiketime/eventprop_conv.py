@@ -119,7 +119,7 @@ class EventPropConv2d(EventDriven):
         Returns:
             The spikes, and the state at the end of the window.
         """
-        events = self._events(x)
+        events = self.events_of(x)
         k, s = self.kernel_size, self.stride
         if len(events.shape) != 3 or events.shape[0] != self.in_channels:
             raise ValueError(

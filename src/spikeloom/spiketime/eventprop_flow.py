@@ -13,9 +13,8 @@ overflows as h grows. The adjoint goes back through the transposed matrix.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from spikeloom.spiketime.assembly import Code, Value
+from spikeloom.engine.code import Code, Value
 
 ROUNDS = 200
 """Newton steps at most; a handful is usual, one per bit where a membrane only just arrives."""
@@ -29,7 +28,7 @@ class Decay:
     b: Value
     c: Value
 
-    def to(self, kind: Any) -> Decay:
+    def to(self, kind: str) -> Decay:
         """The same in another precision."""
         return Decay(self.a.to(kind), self.b.to(kind), self.c.to(kind))
 
@@ -48,10 +47,9 @@ class Constants:
     """$|k|$."""
 
     @classmethod
-    def of(cls, code: Code) -> Constants:
-        """From the arguments `tau_mem` and `tau_syn`."""
-        mem, syn = code.given["tau_mem"], code.given["tau_syn"]
-        k, longer = (mem - syn) / (mem * syn), mem.gt(syn)
+    def of(cls, code: Code, mem: Value, syn: Value) -> Constants:
+        """From the two time constants."""
+        k, longer = (mem - syn) / (mem * syn), mem > syn
         return cls(
             code, mem, syn, k, code.choose(longer, mem, syn), code.choose(longer, k, -k)
         )  # fmt: skip
@@ -59,25 +57,25 @@ class Constants:
     def decay(self, h: Value) -> Decay:
         """The flow over a time h."""
         code = self.code
-        slow = code.call("expm1", -(h / self.slow)) + 1.0
-        fast, area = code.variable(slow), code.variable(slow * h)
-        with code.when(self.gap.ne(0.0)):
-            less = slow * code.call("expm1", -(h * self.gap))
+        slow = code.libm("expm1", -(h / self.slow)) + 1.0
+        fast, area = code.local("double", slow), code.local("double", slow * h)
+        with code.when(self.gap.differs(0.0)):
+            less = slow * code.libm("expm1", -(h * self.gap))
             fast.set(slow + less)
             area.set(-(less / self.gap))
-        mem_is_slow = self.k.gt(0.0)
-        a = code.choose(mem_is_slow, slow, fast.now)
-        b = code.choose(mem_is_slow, fast.now, slow)
-        return Decay(a, b, area.now / self.tau_mem)
+        mem_is_slow = self.k > 0.0
+        a = code.choose(mem_is_slow, slow, fast.value)
+        b = code.choose(mem_is_slow, fast.value, slow)
+        return Decay(a, b, area.value / self.tau_mem)
 
     def top(self, v: Value, i: Value) -> Value:
         """When the potential is highest, where i > v and i > 0."""
         code = self.code
-        phi = self.tau_syn * (code.number(1.0) - v / i)
-        s = code.variable(phi)
-        with code.when(self.k.ne(0.0)):
-            s.set(-(code.call("log1p", -(phi * self.k)) / self.k))
-        return s.now
+        phi = self.tau_syn * (1.0 - v / i)
+        s = code.local("double", phi)
+        with code.when(self.k.differs(0.0)):
+            s.set(-(code.libm("log1p", -(phi * self.k)) / self.k))
+        return s.value
 
     def crossing(self, v: Value, i: Value, h: Value, theta: Value) -> Value:
         r"""The first time in [0, h] at which the potential is $\theta$; negative if it never is.
@@ -89,29 +87,29 @@ class Constants:
         code = self.code
         end = self.decay(h)
         last = end.a * v + end.c * i
-        s, answer = code.variable(0.0), code.variable(-1.0)
-        count = code.variable(0.0)
-        with code.when(last.ge(theta)):
-            s.set(code.choose(v.lt(theta), h * (theta - v) / (last - v), code.number(0.0)))
-        with code.forever():
-            flow = self.decay(s.now)
+        s, answer = code.local("double", 0.0), code.local("double", -1.0)
+        count = code.local("double", 0.0)
+        with code.when(last >= theta):
+            s.set(code.choose((v < theta), h * (theta - v) / (last - v), 0.0))
+        with code.while_() as turn:
+            flow = self.decay(s.value)
             now, current = flow.a * v + flow.c * i, flow.b * i
             missing, rise = theta - now, current - now
-            count.set(count.now + 1.0)
-            started = count.now.gt(1.0)
-            arrived = missing.le(0.0) & (started | s.now.le(0.0) | missing.ge(0.0))
-            with code.when(arrived | count.now.gt(float(ROUNDS))):
-                answer.set(s.now)
-            code.leave(answer.now.ge(0.0))
-            past = rise.le(0.0)
-            code.leave(past & started)
-            after = s.now + missing * self.tau_mem / rise
-            stuck = after.le(s.now) & started  # no number lies between
+            count.set(count.value + 1.0)
+            started = count.value > 1.0
+            arrived = (missing <= 0.0) & (started | (s.value <= 0.0) | (missing >= 0.0))
+            with code.when(arrived | (count.value > float(ROUNDS))):
+                answer.set(s.value)
+            turn.leave_if(answer.value >= 0.0)
+            past = rise <= 0.0
+            turn.leave_if(past & started)
+            after = s.value + missing * self.tau_mem / rise
+            stuck = (after <= s.value) & started  # no number lies between
             with code.when(stuck):
-                answer.set(s.now)
-            code.leave(answer.now.ge(0.0))
-            s.set(code.choose(past | after.lt(0.0), code.number(0.0), after))
-            code.leave(s.now.gt(h))
-        with code.when(answer.now.lt(0.0) & last.ge(theta)):  # by rounding, just at the end
+                answer.set(s.value)
+            turn.leave_if(answer.value >= 0.0)
+            s.set(code.choose(past | (after < 0.0), 0.0, after))
+            turn.leave_if(s.value > h)
+        with code.when((answer.value < 0.0) & (last >= theta)):  # by rounding, just at the end
             answer.set(h)
-        return answer.now
+        return answer.value

@@ -17,8 +17,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from spikeloom.spiketime.assembly import F32, F64, I32, I64, Array, Code, Place, Value
+import torch
+
+from spikeloom.engine.code import INT, Code, Memory, Value
+from spikeloom.engine.function import Function
 from spikeloom.spiketime.eventprop_flow import Constants
+from spikeloom.spiketime.eventprop_peaks import Peaks, Stretch
 
 FULL, ENDLESS = -1, -2
 """What stands for the number of spikes of a job that did not fit, or that never stopped."""
@@ -49,41 +53,48 @@ def forward_kernel(kind: Kind) -> Callable[..., None]:
     Returns:
         What runs it on jobs `lo ... hi - 1`; arguments by name, `[J, ...]` where J counts jobs.
     """
-    real = F64 if kind.double else F32
-    spec: dict[str, Any] = {
-        "offsets": [I64], "time": [F64], "row": [I32], "weight": [real],
-        "v": [real], "i": [real], "scratch": [real],
-        "count": [I64], "spike_time": [F64], "spike_unit": [I32], "spike_i": [real],
-        "size": I64, "room": I64, "limit": I64,
-        "tau_mem": F64, "tau_syn": F64, "threshold": F64, "window": F64,
+    real = torch.float64 if kind.double else torch.float32
+    spec: dict[str, torch.dtype | str] = {
+        "offsets": torch.int64, "time": torch.float64, "row": torch.int32, "weight": real,
+        "v": real, "i": real, "scratch": real,
+        "count": torch.int64, "spike_time": torch.float64, "spike_unit": torch.int32,
+        "spike_i": real, "size": INT, "room": INT, "limit": INT,
+        "tau_mem": "double", "tau_syn": "double", "threshold": "double", "window": "double",
     }  # fmt: skip
     if kind.peaks:
-        spec |= {"peak": [real], "peak_time": [F64], "peak_event": [I64], "peak_rise": [real]}
+        spec |= {
+            "peak": real,
+            "peak_time": torch.float64,
+            "peak_event": torch.int64,
+            "peak_rise": real,
+        }
     if kind.reads:
-        spec |= {"trace": [real], "read_count": I64}
+        spec |= {"trace": real, "read_count": INT}
     if kind.feedback:
         spec |= {
-            "back_weight": [real], "back_delay": [F64], "back_count": [I64], "back_room": I64,
-            "back_time": [F64], "back_id": [I32], "back_unit": [I32], "early": [I64],
+            "back_weight": real, "back_delay": torch.float64, "back_count": torch.int64,
+            "back_room": INT, "back_time": torch.float64, "back_id": torch.int32,
+            "back_unit": torch.int32, "early": torch.int64,
         }  # fmt: skip
-    return _Forward(kind, real, spec).emit()
+    return _Forward(kind, spec).emit()
 
 
 class _Forward:
     """The pieces of the kernel, each emitted where it is called."""
 
-    def __init__(self, kind: Kind, real: Any, spec: dict[str, Any]) -> None:
+    def __init__(self, kind: Kind, spec: dict[str, torch.dtype | str]) -> None:
         name = f"eventprop_forward_{'_'.join(k for k, on in vars(kind).items() if on)}"
-        self.code = Code(name, spec)
-        self.kind, self.real, self.given = kind, real, self.code.given
-        self.flow = Constants.of(self.code)
+        self.function = Function(name, spec)
+        self.code, self.given = self.function.code, self.function.given
+        self.kind, self.real = kind, "double" if kind.double else "float"
+        self.flow = Constants.of(self.code, self.given["tau_mem"], self.given["tau_syn"])
         self.threshold = self.given["threshold"]
         self.size = self.given["size"]
 
     def emit(self) -> Callable[..., None]:
-        with self.code.each(self.code.hi, self.code.lo) as job:
+        with self.code.loop(self.function.hi, self.function.lo) as job:
             self.job(job)
-        return self.code.done()
+        return self.function.compiled()
 
     def job(self, job: Value) -> None:
         """Everything for one job."""
@@ -97,77 +108,79 @@ class _Forward:
         self.spike_time, self.spike_unit, self.spike_i = (
             given[name].at(out) for name in ("spike_time", "spike_unit", "spike_i")
         )
-        self.count = code.variable(0, I64)
-        self.now = code.variable(0.0)
-        self.e = e = code.variable(given["offsets"][job])
+        self.count = code.local(INT, 0)
+        self.now = code.local("double", 0.0)
+        self.e = e = code.local(INT, given["offsets"][job])
         self.end = end = given["offsets"][job + 1]
         if self.kind.peaks:
-            self.peak, self.peak_time, self.peak_event, self.peak_rise = (
-                given[name].at(begin) for name in ("peak", "peak_time", "peak_event", "peak_rise")
+            self.peaks = Peaks(
+                *(given[n].at(begin) for n in ("peak", "peak_time", "peak_event", "peak_rise"))
             )
-        self.b = b = code.variable(0, I64)  # stays 0 without feedback
+        self.b = b = code.local(INT, 0)  # stays 0 without feedback
         if self.kind.feedback:
             queue = job * given["back_room"]
             self.back_time, self.back_id, self.back_unit = (
                 given[name].at(queue) for name in ("back_time", "back_id", "back_unit")
             )
-            self.queued = code.variable(given["back_count"][job])
+            self.queued = code.local(INT, given["back_count"][job])
             self.early = given["early"][job]
-        with code.forever():
-            until = code.variable(given["window"])
-            with code.when(e.now.lt(end)):
-                until.set(given["time"][e.now])
+        with code.while_() as turn:
+            until = code.local("double", given["window"])
+            with code.when(e.value < end):
+                until.set(given["time"][e.value])
             if self.kind.feedback:
-                with code.when(b.now.lt(self.queued.now)):
-                    soon = self.back_time[b.now]
-                    with code.when(soon.lt(until.now)):
+                with code.when(b.value < self.queued.value):
+                    soon = self.back_time[b.value]
+                    with code.when(soon < until.value):
                         until.set(soon)
-            stopped = code.variable(0, I64)
-            with code.when(until.now.gt(self.now.now)):
+            stopped = code.local(INT, 0)
+            with code.when(until.value > self.now.value):
                 self.stretch(until, stopped)
-                self.now.set(until.now)
-            code.leave(self.count.now.lt(0))
-            code.again(stopped.now.ne(0))  # a spike was found first: its arrival may be next
-            arrived = code.variable(0, I64)
-            with code.when(e.now.lt(end)), code.when(given["time"][e.now].le(self.now.now)):
+                self.now.set(until.value)
+            turn.leave_if(self.count.value < 0)
+            turn.again_if(
+                stopped.value.differs(0)
+            )  # a spike was found first: its arrival may be next
+            arrived = code.local(INT, 0)
+            with code.when(e.value < end), code.when(given["time"][e.value] <= self.now.value):
                 arrived.set(1)
-                self.arrive(job, given["row"][e.now])
-                e.set(e.now + 1)
-            code.again(arrived.now.ne(0))
+                self.arrive(job, given["row"][e.value])
+                e.set(e.value + 1)
+            turn.again_if(arrived.value.differs(0))
             if self.kind.feedback:
-                with code.when(b.now.lt(self.queued.now)):
-                    at = self.back_time[b.now]
-                    with code.when(at.le(self.now.now) & at.lt(given["window"])):
+                with code.when(b.value < self.queued.value):
+                    at = self.back_time[b.value]
+                    with code.when((at <= self.now.value) & (at < given["window"])):
                         arrived.set(1)
-                        unit = self.back_unit[b.now].to(I64)
+                        unit = self.back_unit[b.value]
                         self.add(given["back_weight"].at(unit * self.size))
-                        b.set(b.now + 1)
-                code.again(arrived.now.ne(0))
-            code.leave(arrived.now.le(0))
-        given["count"][job] = self.count.now
+                        b.set(b.value + 1)
+                turn.again_if(arrived.value.differs(0))
+            turn.leave_if(arrived.value <= 0)
+        given["count"][job] = self.count.value
         if self.kind.feedback:
-            given["back_count"][job] = b.now
+            given["back_count"][job] = b.value
         first = given["v"].at(begin)
         # After an odd number of stretches the result stands in the other buffer.
-        with code.when(_differ(self.v, first)), code.each(self.size) as j:
-            first[j] = self.v.now[j]
-            given["i"].at(begin)[j] = self.i.now[j]
+        with code.when(self.v.value.differs(first)), code.loop(self.size) as j:
+            first[j] = self.v.value[j]
+            given["i"].at(begin)[j] = self.i.value[j]
 
     def stretch(self, until: Any, stopped: Any) -> None:
         """Flow to the next arrival, or with feedback to the first spike before it."""
         code = self.code
-        h = code.variable(until.now - self.now.now)
-        flagged = self.advance(h.now)
-        with code.when(flagged.ne(0)):
+        h = code.local("double", until.value - self.now.value)
+        flagged = self.advance(h.value)
+        with code.when(flagged.differs(0)):
             if self.kind.feedback:
                 self.earliest(h, until, stopped)
             else:
-                self.spikes(h.now)
+                self.spikes(h.value)
         if self.kind.peaks:
-            self.peaks(h.now, until.now)
+            self.keep_peaks(h.value, until.value)
         for one, other in ((self.v, self.next_v), (self.i, self.next_i)):
-            held = one.now
-            one.set(other.now)
+            held = one.value
+            one.set(other.value)
             other.set(held)
 
     def advance(self, h: Value) -> Value:
@@ -175,163 +188,141 @@ class _Forward:
         code = self.code
         flow = self.flow.decay(h).to(self.real)
         theta = self.threshold.to(self.real)
-        v, i, next_v, next_i = self.v.now, self.i.now, self.next_v.now, self.next_i.now
+        v, i, next_v, next_i = self.v.value, self.i.value, self.next_v.value, self.next_i.value
         # Not less but less or equal: after a long time both are 0, and the peak was before.
-        flagged = code.variable(0, I64)
-        with code.each(self.size) as j:
+        flagged = code.local(INT, 0)
+        with code.loop(self.size) as j:
             before = i[j]
             after_v, after_i = flow.a * v[j] + flow.c * before, flow.b * before
             next_v[j] = after_v
             next_i[j] = after_i
-            may = after_v.ge(theta) | (before.gt(theta) & after_i.le(after_v))
-            flagged.set(flagged.now | may.to(I64))
-        return flagged.now
+            may = (after_v >= theta) | ((before > theta) & (after_i <= after_v))
+            flagged.set(flagged.value | may.as_int())
+        return flagged.value
 
     def may_cross(self, j: Value) -> Value:
         theta = self.threshold.to(self.real)
-        v = self.next_v.now[j]
-        return v.ge(theta) | (self.i.now[j].gt(theta) & self.next_i.now[j].le(v))
+        v = self.next_v.value[j]
+        return (v >= theta) | ((self.i.value[j] > theta) & (self.next_i.value[j] <= v))
 
     def spikes(self, h: Value) -> None:
         """Each neuron that crossed: its spikes, one after the other, and where it ends up."""
         code = self.code
-        with code.each(self.size) as j, code.when(self.may_cross(j)):
-            v, i = code.variable(self.v.now[j], F64), code.variable(self.i.now[j], F64)
-            left, at = code.variable(h), code.variable(self.now.now)
-            any_ = code.variable(0, I64)
-            with code.forever():
-                code.leave(i.now.lt(self.threshold))
-                s = self.flow.crossing(v.now, i.now, left.now, self.threshold)
-                code.leave(s.lt(0.0) | self.count.now.lt(0))
-                at.set(at.now + s)
-                i.set(self.flow.decay(s).b * i.now)
+        with code.loop(self.size) as j, code.when(self.may_cross(j)):
+            v, i = (
+                code.local("double", self.v.value[j].to("double")),
+                code.local("double", self.i.value[j].to("double")),
+            )
+            left, at = code.local("double", h), code.local("double", self.now.value)
+            any_ = code.local(INT, 0)
+            with code.while_() as turn:
+                turn.leave_if(i.value < self.threshold)
+                s = self.flow.crossing(v.value, i.value, left.value, self.threshold)
+                turn.leave_if((s < 0.0) | (self.count.value < 0))
+                at.set(at.value + s)
+                i.set(self.flow.decay(s).b * i.value)
                 v.set(0.0)
-                left.set(left.now - s)
+                left.set(left.value - s)
                 any_.set(1)
-                self.fire(at.now, j, i.now)
-            with code.when(any_.now.ne(0)):
-                rest = self.flow.decay(left.now)
-                self.next_v.now[j] = (rest.a * v.now + rest.c * i.now).to(self.real)
-                self.next_i.now[j] = (rest.b * i.now).to(self.real)
+                self.fire(at.value, j, i.value.to(self.real))
+            with code.when(any_.value.differs(0)):
+                rest = self.flow.decay(left.value)
+                self.next_v.value[j] = (rest.a * v.value + rest.c * i.value).to(self.real)
+                self.next_i.value[j] = (rest.b * i.value).to(self.real)
 
     def earliest(self, h: Any, until: Any, stopped: Any) -> None:
         """The first spike of the stretch, which then ends there."""
         code = self.code
-        first, unit = code.variable(h.now), code.variable(-1, I64)
-        with code.each(self.size) as j, code.when(self.may_cross(j)):
-            v, i = self.v.now[j].to(F64), self.i.now[j].to(F64)
-            s = self.flow.crossing(v, i, first.now, self.threshold)
-            with code.when(s.ge(0.0) & (s.lt(first.now) | unit.now.lt(0))):
+        first, unit = code.local("double", h.value), code.local(INT, -1)
+        with code.loop(self.size) as j, code.when(self.may_cross(j)):
+            v, i = self.v.value[j].to("double"), self.i.value[j].to("double")
+            s = self.flow.crossing(v, i, first.value, self.threshold)
+            with code.when((s >= 0.0) & ((s < first.value) | (unit.value < 0))):
                 first.set(s)
                 unit.set(j)
-        with code.when(unit.now.ge(0)):
+        with code.when(unit.value >= 0):
             stopped.set(1)
-            h.set(first.now)
-            until.set(self.now.now + first.now)
-            self.advance(h.now)
-            i = self.next_i.now[unit.now].to(F64)
-            self.next_v.now[unit.now] = code.number(0.0, self.real)
-            self.fire(until.now, unit.now, i)
-            with code.when(self.count.now.ge(0)):
-                self.queue(until.now + self.given["back_delay"][unit.now], unit.now)
+            h.set(first.value)
+            until.set(self.now.value + first.value)
+            self.advance(h.value)
+            i = self.next_i.value[unit.value]
+            self.next_v.value[unit.value] = 0.0
+            self.fire(until.value, unit.value, i)
+            with code.when(self.count.value >= 0):
+                self.queue(until.value + self.given["back_delay"][unit.value], unit.value)
 
     def fire(self, at: Value, unit: Value, i: Value) -> None:
         """Write a spike where it belongs in the order of time."""
         code = self.code
-        place = code.variable(self.count.now)
-        with code.either(place.now.lt(self.given["room"])) as (fits, full):
+        with code.either(self.count.value < self.given["room"]) as (fits, full):
             with fits:
-                with code.forever():
-                    code.leave(place.now.le(0))
-                    before = place.now - 1
-                    code.leave(self.spike_time[before].le(at))
-                    for array in (self.spike_time, self.spike_unit, self.spike_i):
-                        array[place.now] = array[before]
-                    place.set(before)
-                self.spike_time[place.now] = at
-                self.spike_unit[place.now] = unit.to(I32)
-                self.spike_i[place.now] = i
-                self.count.set(self.count.now + 1)
+                lists = ((self.spike_time, at), (self.spike_unit, unit), (self.spike_i, i))
+                insert(code, self.count.value, *lists)
+                self.count.set(self.count.value + 1)
             with full:
                 self.count.set(FULL)
-                with code.when(self.given["room"].ge(self.given["limit"])):
+                with code.when(self.given["room"] >= self.given["limit"]):
                     self.count.set(ENDLESS)
 
     def queue(self, at: Value, unit: Value) -> None:
         """Put the arrival of a neuron's own spike into the queue, in the order of time."""
-        code = self.code
-        place = code.variable(self.queued.now)
-        with code.forever():
-            code.leave(place.now.le(0))
-            before = place.now - 1
-            code.leave(self.back_time[before].le(at))
-            for array in (self.back_time, self.back_id, self.back_unit):
-                array[place.now] = array[before]
-            place.set(before)
-        self.back_time[place.now] = at
-        self.back_id[place.now] = (self.early + self.count.now - 1).to(I32)
-        self.back_unit[place.now] = unit.to(I32)
-        self.queued.set(self.queued.now + 1)
+        number = self.early + self.count.value - 1
+        lists = ((self.back_time, at), (self.back_id, number), (self.back_unit, unit))
+        insert(self.code, self.queued.value, *lists)
+        self.queued.set(self.queued.value + 1)
 
-    def peaks(self, h: Value, until: Value) -> None:
-        """Keep each neuron's highest potential so far: at the end of a stretch, or inside it.
-
-        One at the end moves with the arrival there, at the rate at which the potential rises.
-        """
-        code = self.code
-        v, i, next_v, next_i = self.v.now, self.i.now, self.next_v.now, self.next_i.now
-        event = code.variable(-1, I64)
-        e, b = self.e.now, self.b.now
-        with code.when(e.lt(self.end)), code.when(self.given["time"][e].le(until)):
+    def keep_peaks(self, h: Value, until: Value) -> None:
+        """Keep each neuron's highest potential so far, and the arrival that it is at, if any."""
+        code, e, b = self.code, self.e.value, self.b.value
+        event = code.local(INT, -1)
+        with code.when(e < self.end), code.when(self.given["time"][e] <= until):
             event.set(e)
         if self.kind.feedback:
-            with code.when(b.lt(self.queued.now)), code.when(self.back_time[b].le(until)):
-                event.set(code.number(OWN, I64) - b)
-        here = event.now
-        inside = code.variable(0, I64)
-        with code.each(self.size) as j:
-            inside.set(inside.now | (i[j].gt(v[j]) & next_i[j].le(next_v[j])).to(I64))
-            higher = next_v[j].gt(self.peak[j])
-            self.peak[j] = code.choose(higher, next_v[j], self.peak[j])
-            self.peak_time[j] = code.choose(higher, until, self.peak_time[j])
-            self.peak_event[j] = code.choose(higher, here, self.peak_event[j])
-            rise = next_i[j] - next_v[j]
-            self.peak_rise[j] = code.choose(higher, rise, self.peak_rise[j])
-        with code.when(inside.now.ne(0)), code.each(self.size) as j:
-            turns = i[j].gt(v[j]) & next_i[j].le(next_v[j])
-            with code.when(turns):
-                s = self.flow.top(v[j].to(F64), i[j].to(F64))
-                flow = self.flow.decay(s)
-                top = flow.a * v[j].to(F64) + flow.c * i[j].to(F64)
-                with code.when(top.gt(self.peak[j].to(F64)) & s.lt(h)):
-                    self.peak[j] = top.to(self.real)
-                    self.peak_time[j] = self.now.now + s
-                    self.peak_event[j] = code.number(-1, I64)
+            with code.when(b < self.queued.value), code.when(self.back_time[b] <= until):
+                event.set(OWN - b)
+        before, after = (self.v.value, self.i.value), (self.next_v.value, self.next_i.value)
+        stretch = Stretch(self.size, *before, *after, self.now.value, until, h, event.value)
+        self.peaks.keep(self.flow, stretch)
 
     def arrive(self, job: Value, row: Value) -> None:
         """An arrival: a row of weights, or a reading of the potentials."""
         code = self.code
         if not self.kind.reads:
-            self.add(self.given["weight"].at(row.to(I64) * self.size))
+            self.add(self.given["weight"].at(row * self.size))
             return
-        with code.either(row.ge(0)) as (weights, reading):
+        with code.either(row >= 0) as (weights, reading):
             with weights:
-                self.add(self.given["weight"].at(row.to(I64) * self.size))
+                self.add(self.given["weight"].at(row * self.size))
             with reading:
-                q = code.number(-1, I64) - row.to(I64)
+                q = -1 - row
                 trace = self.given["trace"].at((job * self.given["read_count"] + q) * self.size)
-                v = self.v.now
-                with code.each(self.size) as j:
+                v = self.v.value
+                with code.loop(self.size) as j:
                     trace[j] = v[j]
 
-    def add(self, weights: Array) -> None:
+    def add(self, weights: Memory) -> None:
         """A row of weights onto the currents."""
-        i = self.i.now
-        with self.code.each(self.size) as j:
+        i = self.i.value
+        with self.code.loop(self.size) as j:
             i[j] = i[j] + weights[j]
 
 
-def _differ(place: Place, array: Array) -> Value:
-    builder = place.code.builder
-    one, other = (builder.ptrtoint(p, I64) for p in (place.now.pointer, array.pointer))
-    return Value(place.code, builder.icmp_signed("!=", one, other))
+def insert(code: Code, count: Value, *lists: tuple[Memory, Value]) -> None:
+    """Insert an element into lists that are kept in the order of the first.
+
+    Args:
+        code: The function.
+        count: How many elements there are.
+        *lists: Each list, and what to put into it; the first are times.
+    """
+    times, at = lists[0]
+    place = code.local(INT, count)
+    with code.while_() as turn:
+        turn.leave_if(place.value <= 0)
+        before = place.value - 1
+        turn.leave_if(times[before] <= at)
+        for values, _ in lists:
+            values[place.value] = values[before]
+        place.set(before)
+    for values, value in lists:
+        values[place.value] = value

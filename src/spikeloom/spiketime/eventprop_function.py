@@ -9,17 +9,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from spikeloom.engine import threads
 from spikeloom.spiketime.event_parts import by_time, offsets_from, owners, packed
 from spikeloom.spiketime.eventprop_backward import Back, backward_kernel
 from spikeloom.spiketime.eventprop_feedback import back_lists, pull_own, queue, split_back
 from spikeloom.spiketime.eventprop_forward import ENDLESS, FULL, Kind, forward_kernel
+from spikeloom.spiketime.jobs import over_jobs
 
 LIMIT = 1 << 22
 """Spikes per job beyond which a net is taken to fire without end."""
 _ROWS = torch.contiguous_format
-_WEIGH = 64
-"""`threads.run` cuts at multiples of this many neurons; here a job counts as so many."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,7 @@ class _EventProp(torch.autograd.Function):
                 assert back_delay is not None
                 back_weight, back_delay = back_weight.contiguous(), back_delay.contiguous()
                 given |= queue(back_weight, back_delay, early, early_unit, early_offsets, room)
-            _over(count, len(time) * size, forward_kernel(kind), given)
+            over_jobs(count, len(time) * size, forward_kernel(kind), given)
             fired: Tensor = given["count"]
             if not bool((fired < 0).any()):
                 break
@@ -177,8 +175,9 @@ class _EventProp(torch.autograd.Function):
             assert FULL in fired
             room = min(4 * room, LIMIT)
         spike_offsets = offsets_from(fired)
+        del shared["time"], given["time"]  # as large as the input, and made anew if it is needed
         spike_time, spike_unit, spike_i = packed(
-            fired, *(given.pop(name) for name in ("spike_time", "spike_unit", "spike_i"))
+            fired, given, ("spike_time", "spike_unit", "spike_i")
         )
         saved = [
             offsets, row, time, weight, spike_offsets, spike_time, spike_unit, spike_i,
@@ -187,7 +186,7 @@ class _EventProp(torch.autograd.Function):
         if feedback:
             assert early_offsets is not None
             done: Tensor = given["back_count"]
-            lists = packed(done, *(given[name] for name in ("back_time", "back_id", "back_unit")))
+            lists = packed(done, given, ("back_time", "back_id", "back_unit"))
             saved += [back_weight, early_offsets, offsets_from(done), *lists]
         ctx.save_for_backward(*saved)
         ctx.neurons, ctx.double, ctx.feedback = neurons, double, feedback
@@ -210,7 +209,7 @@ class _EventProp(torch.autograd.Function):
         spikes = {
             "spike_offsets": spike_offsets, "spike_time": spike_time, "spike_unit": spike_unit,
             "spike_i": spike_i,
-            "g": _own(d_spike, spike_time),
+            "g": _own(d_spike, spike_time) if ctx.feedback else _of(d_spike, spike_time),
         }  # fmt: skip
         place = None
         if neurons.peaks and d_peak is not None:
@@ -238,7 +237,7 @@ class _EventProp(torch.autograd.Function):
                 pulled = pull_own(given, pull, peak_event)
         kernel = backward_kernel(Back(ctx.double, wants_times, ctx.feedback, reads))
         sums = {"d_weight": weight} | ({"d_back_weight": back[0]} if ctx.feedback else {})
-        totals = _over(count, len(time) * size, kernel, given, sums)
+        totals = over_jobs(count, len(time) * size, kernel, given, sums)
         d_time = given["d_time"]
         if d_time is not None and pull is not None:
             at = peak_event >= 0
@@ -255,20 +254,9 @@ class _EventProp(torch.autograd.Function):
         )  # fmt: skip
 
 
-def _over(
-    jobs: int, work: int, kernel: Any, given: dict[str, Any], sums: dict[str, Tensor] | None = None
-) -> dict[str, Tensor]:
-    """Run a kernel on slices of the jobs, side by side; each slice adds up sums of its own."""
-    parts: list[dict[str, Tensor]] = []
-
-    def slice_(lo: int, hi: int) -> None:
-        own = {name: torch.zeros_like(like) for name, like in (sums or {}).items()}
-        parts.append(own)
-        kernel(lo // _WEIGH, -(-hi // _WEIGH), **given, **own)
-
-    threads.run(slice_, jobs * _WEIGH, work // max(1, jobs * _WEIGH) + 1)
-    return {name: torch.stack([p[name] for p in parts]).sum(0) if len(parts) > 1 else parts[0][name]
-            for name in (sums or {})}  # fmt: skip
+def _of(gradient: Tensor | None, like: Tensor) -> Tensor:
+    """A gradient to be read; zero where there is none."""
+    return torch.zeros_like(like) if gradient is None else gradient.contiguous()
 
 
 def _own(gradient: Tensor | None, like: Tensor) -> Tensor:

@@ -69,6 +69,8 @@ class EventPropReadout(EventDriven):
         tensor([[0.1575]], grad_fn=...)
     """
 
+    signals = ()
+
     def __init__(
         self,
         in_features: int,
@@ -118,7 +120,7 @@ class EventPropReadout(EventDriven):
         Returns:
             What is read, `[B, K]` or `[T, B, K]`, and the state at the end of the window.
         """
-        events = self._events(x)
+        events = self.events_of(x)
         if events.neurons != self.in_features:
             raise ValueError(
                 f"EventPropReadout got events of shape {events.shape}, {events.neurons} neurons, "
@@ -169,11 +171,9 @@ class EventPropReadout(EventDriven):
         window = events.window
         rate = 0.0 if self.read == "mean" else 1.0 / (self.tau_read or window)
         m, s = 1 / (1 / self.tau_mem + rate), 1 / (1 / self.tau_syn + rate)
-        k = 1 / self.tau_syn - 1 / self.tau_mem
 
         def gained(u: Tensor) -> Tensor:
-            phi = u if k == 0 else -torch.expm1(-k * u) / k
-            v = torch.exp(-u / self.tau_mem) * phi / self.tau_mem
+            v = self.response(u)
             return m * (-s * torch.expm1(-u / s) / self.tau_mem - torch.exp(-rate * u) * v)
 
         kind = torch.promote_types(self.weight.dtype, torch.float32)

@@ -197,6 +197,17 @@ class Events:
         rank[order] = torch.arange(len(unit), device=unit.device) - begin[unit[order]]
         return rank
 
+    def times(self) -> Tensor:
+        """Times of each neuron's spikes in order, `[B, *shape, K]`, infinite after its last.
+
+        K is the number of spikes of the neuron that has most. Gradients pass.
+        """
+        rank = self.rank()
+        most = int(rank.max()) + 1 if len(rank) else 0
+        times = self.time.new_full((self.batch * self.neurons, most), math.inf)
+        times = times.index_put((self.unit, rank), self.time)
+        return times.reshape(self.batch, *self.shape, most)
+
     def nth(self, n: int) -> Tensor:
         """Time of each neuron's n-th spike, from 0 for the first, `[B, *shape]`; infinity if none.
 

@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from spikeloom.spiketime.response import Response
+from spikeloom.spiketime.response import Level, Response
 
 
 @final
@@ -47,10 +47,9 @@ class Exponential(Response):
         """0 and $e^{-t}$."""
         return torch.zeros_like(t), torch.exp(-t)
 
-    def reaches(self, a: Tensor, b: Tensor, low: Tensor, high: Tensor, threshold: float) -> Tensor:
+    def reaches(self, a: Tensor, b: Tensor, low: Tensor, high: Tensor, threshold: Level) -> Tensor:
         """Whether it rises, and is above the threshold at `high`."""
-        v = torch.addcmul(a, b, torch.exp(-high), value=-1.0)
-        return (v >= threshold).logical_and_(b > 0)
+        return (a - b * torch.exp(-high) >= threshold) & (b > 0)
 
     def crossing(self, a: Tensor, b: Tensor, threshold: float) -> Tensor:
         """The logarithm of Mostafa's $z$."""

@@ -3,9 +3,8 @@ r"""What the layers of spike times share: weights, delays, checks, and the call.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Literal, Self, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +12,23 @@ from torch import Tensor, nn
 from spikeloom.spiketime.crossing import Rule, first_crossing
 from spikeloom.spiketime.delays import checked_delays
 from spikeloom.spiketime.response import Response
+from spikeloom.spiketime.silence_warning import warn_of_silence
 from spikeloom.spiketime.times import check_times
 
 Silent = Literal["inf", "window"]
 
 
-class SilenceWarning(UserWarning):
-    """No neuron of a layer fired, for any sample of the batch."""
+class FirstSpikeOptions(TypedDict, total=False):
+    """Keywords of `FirstSpikeLayer`, for the constructors of its subclasses."""
+
+    window: float
+    min_slope: float
+    silent: Silent
+    initial: float | tuple[float, float] | None
+    inhibitory: int
+    keep_signs: bool
+    members: int | None
+    generator: torch.Generator | None
 
 
 class FirstSpikeLayer(nn.Module):
@@ -28,8 +37,33 @@ class FirstSpikeLayer(nn.Module):
     $$ t_o = \min \{ t : V_o(t) \ge \theta \}, \qquad
        V_o(t) = \sum_{i,k} w_{oik}\,K(t - t_i - d_k) $$
 
-    `weight` is a plain parameter, so that any optimizer works; `keep_signs=True` is a promise that
-    `restore_signs_()`, called after an optimizer's step, keeps (`SpikePropUpdate` calls it).
+    `weight` is a plain parameter, so that any optimizer works.
+
+    Args:
+        in_features: Number of inputs.
+        out_features: Number of neurons.
+        response: $K$.
+        tau: Time constant of the response in seconds.
+        threshold: $\theta$ > 0.
+        window: Time in seconds until which spikes count, for inputs and outputs.
+        delays: $d_k$ in steps of `dt`, at least 0, shared by all pairs of neurons; None for none.
+        dt: The unit of the delays in seconds. Nothing else depends on it.
+        learn_delays: Give every synapse a delay of its own, kept as `delay_raw` through softplus.
+        min_slope: The gradient divides by no smaller slope, in potential per second; 0, the exact
+            derivative.
+        silent: The time of a neuron that does not fire: `"inf"`, or `"window"`, which has the
+            gradient of a crossing there with the slope `min_slope`: training can wake it.
+        initial: Weights start uniformly between these two numbers, or 0 and this one; by default
+            so that a volley of all inputs reaches five thresholds.
+        inhibitory: How many of the inputs, the last ones, start with negative weights.
+        keep_signs: Let `restore_signs_()`, called after an optimizer's step as `SpikePropUpdate`
+            does, set weights to 0 that inhibit though their input excites, or the other way round.
+        members: So many independent layers side by side: weights `[S, O, I, K]`, times
+            `[S, B, I]`. Many small nets, of many seeds say, train in the time of one.
+        generator: Source of the randomness.
+
+    Raises:
+        ValueError: If an argument is out of range, or a delay lies beyond the window.
     """
 
     def __init__(
@@ -40,17 +74,17 @@ class FirstSpikeLayer(nn.Module):
         *,
         tau: float,
         threshold: float,
-        window: float,
-        delays: Iterable[float] | None,
-        dt: float,
-        learn_delays: bool,
-        initial: float | tuple[float, float] | None,
-        inhibitory: int,
-        keep_signs: bool,
-        min_slope: float,
-        silent: Silent,
-        members: int | None,
-        generator: torch.Generator | None,
+        window: float = 50e-3,
+        delays: Iterable[float] | None = None,
+        dt: float = 1e-3,
+        learn_delays: bool = False,
+        min_slope: float = 0.0,
+        silent: Silent = "inf",
+        initial: float | tuple[float, float] | None = None,
+        inhibitory: int = 0,
+        keep_signs: bool = False,
+        members: int | None = None,
+        generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.in_features, self.out_features, self.members = in_features, out_features, members
@@ -294,7 +328,7 @@ class FirstSpikeLayer(nn.Module):
                 'lengthen the window, or train with silent="window" or '
                 "sl.spiketime.silence_loss."
             )
-        warnings.warn(f"{layer}: none of its neurons fired, {fix}", SilenceWarning, stacklevel=4)
+        warn_of_silence(layer, fix, level=3)
 
     def extra_repr(self) -> str:
         """Sizes, times and threshold."""

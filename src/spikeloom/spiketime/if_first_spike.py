@@ -2,12 +2,10 @@ r"""Mostafa's layer: integrate-and-fire neurons with exponential synapses, one s
 
 from __future__ import annotations
 
-from typing import final
-
-import torch
+from typing import Unpack, final
 
 from spikeloom.spiketime.exponential import Exponential
-from spikeloom.spiketime.first_spike_layer import FirstSpikeLayer, Silent
+from spikeloom.spiketime.first_spike_layer import FirstSpikeLayer, FirstSpikeOptions
 
 
 @final
@@ -27,17 +25,8 @@ class IFFirstSpike(FirstSpikeLayer):
         out_features: Number of neurons.
         tau_syn: $\tau_{syn}$ in seconds.
         threshold: $\theta$ > 0; a weight $w$ lifts the membrane by $w$ in the end.
-        window: Time in seconds until which spikes count, for inputs and outputs.
-        min_slope: The gradient divides by no smaller slope, in potential per second.
-        silent: The time of a neuron that does not fire: `"inf"`, or `"window"`, which has the
-            gradient of a crossing there with the slope `min_slope`.
-        initial: Weights start uniformly between these two numbers, or 0 and this one; by default
-            so that a volley of all inputs reaches five thresholds.
-        inhibitory: How many of the inputs, the last ones, start with negative weights.
-        keep_signs: Let `restore_signs_()` set weights to 0 that inhibit though their input excites,
-            or the other way round.
-        members: So many independent layers side by side: weights `[S, O, I]`, times `[S, B, I]`.
-        generator: Source of the randomness.
+        **options: `window`, `min_slope`, `silent`, `initial`, `inhibitory`, `keep_signs`,
+            `members` and `generator`, see `FirstSpikeLayer`.
 
     Shape:
         Times in seconds `[B, in_features]`, infinite where silent, to `[B, out_features]`.
@@ -50,6 +39,7 @@ class IFFirstSpike(FirstSpikeLayer):
         networks", doi:10.1109/TNNLS.2017.2726060, arXiv:1606.08165, eqs. 5-9.
 
     Example:
+        >>> import torch
         >>> layer = IFFirstSpike(2, 1, tau_syn=1.0, window=10.0)
         >>> with torch.no_grad():
         ...     _ = layer.weight.fill_(1.0)
@@ -64,30 +54,8 @@ class IFFirstSpike(FirstSpikeLayer):
         *,
         tau_syn: float = 10e-3,
         threshold: float = 1.0,
-        window: float = 50e-3,
-        min_slope: float = 0.0,
-        silent: Silent = "inf",
-        initial: float | tuple[float, float] | None = None,
-        inhibitory: int = 0,
-        keep_signs: bool = False,
-        members: int | None = None,
-        generator: torch.Generator | None = None,
+        **options: Unpack[FirstSpikeOptions],
     ) -> None:
         super().__init__(
-            in_features,
-            out_features,
-            Exponential(),
-            tau=tau_syn,
-            threshold=threshold,
-            window=window,
-            delays=None,
-            dt=1e-3,
-            learn_delays=False,
-            initial=initial,
-            inhibitory=inhibitory,
-            keep_signs=keep_signs,
-            min_slope=min_slope,
-            silent=silent,
-            members=members,
-            generator=generator,
+            in_features, out_features, Exponential(), tau=tau_syn, threshold=threshold, **options
         )

@@ -2,13 +2,11 @@ r"""The layer of Goeltz and others: leaky neurons whose first spike has a closed
 
 from __future__ import annotations
 
-from typing import Literal, final
-
-import torch
+from typing import Literal, Unpack, final
 
 from spikeloom.spiketime.alpha import Alpha
 from spikeloom.spiketime.double_exponential import DoubleExponential
-from spikeloom.spiketime.first_spike_layer import FirstSpikeLayer, Silent
+from spikeloom.spiketime.first_spike_layer import FirstSpikeLayer, FirstSpikeOptions
 
 
 @final
@@ -34,17 +32,8 @@ class LIFFirstSpike(FirstSpikeLayer):
         ratio: $\tau_{mem} / \tau_{syn}$, 1 or 2: those with a closed form.
         tau_syn: $\tau_{syn}$ in seconds.
         threshold: $\theta$ > 0; a weight $w$ lifts the membrane by $w / e$ (1) or $w / 4$ (2).
-        window: Time in seconds until which spikes count, for inputs and outputs.
-        min_slope: The gradient divides by no smaller slope, in potential per second.
-        silent: The time of a neuron that does not fire: `"inf"`, or `"window"`, which has the
-            gradient of a crossing there with the slope `min_slope`.
-        initial: Weights start uniformly between these two numbers, or 0 and this one; by default
-            so that a volley of all inputs reaches five thresholds.
-        inhibitory: How many of the inputs, the last ones, start with negative weights.
-        keep_signs: Let `restore_signs_()` set weights to 0 that inhibit though their input excites,
-            or the other way round.
-        members: So many independent layers side by side: weights `[S, O, I]`, times `[S, B, I]`.
-        generator: Source of the randomness.
+        **options: `window`, `min_slope`, `silent`, `initial`, `inhibitory`, `keep_signs`,
+            `members` and `generator`, see `FirstSpikeLayer`.
 
     Shape:
         Times in seconds `[B, in_features]`, infinite where silent, to `[B, out_features]`.
@@ -57,6 +46,7 @@ class LIFFirstSpike(FirstSpikeLayer):
         learning with first-spike times", doi:10.1038/s42256-021-00388-x, arXiv:1912.11443.
 
     Example:
+        >>> import torch
         >>> layer = LIFFirstSpike(1, 1, ratio=2, tau_syn=10e-3, threshold=0.5)
         >>> with torch.no_grad():
         ...     _ = layer.weight.fill_(2.25)
@@ -72,36 +62,15 @@ class LIFFirstSpike(FirstSpikeLayer):
         ratio: Literal[1, 2] = 2,
         tau_syn: float = 10e-3,
         threshold: float = 1.0,
-        window: float = 50e-3,
-        min_slope: float = 0.0,
-        silent: Silent = "inf",
-        initial: float | tuple[float, float] | None = None,
-        inhibitory: int = 0,
-        keep_signs: bool = False,
-        members: int | None = None,
-        generator: torch.Generator | None = None,
+        **options: Unpack[FirstSpikeOptions],
     ) -> None:
         if ratio not in (1, 2):
             raise ValueError(
                 f"LIFFirstSpike got ratio={ratio!r}: the first spike has a closed form for "
                 "tau_mem = tau_syn and tau_mem = 2 tau_syn alone. Pass ratio=1 or ratio=2."
             )
+        response = Alpha(scale=1.0) if ratio == 1 else DoubleExponential()
         super().__init__(
-            in_features,
-            out_features,
-            Alpha(scale=1.0) if ratio == 1 else DoubleExponential(),
-            tau=tau_syn,
-            threshold=threshold,
-            window=window,
-            delays=None,
-            dt=1e-3,
-            learn_delays=False,
-            initial=initial,
-            inhibitory=inhibitory,
-            keep_signs=keep_signs,
-            min_slope=min_slope,
-            silent=silent,
-            members=members,
-            generator=generator,
+            in_features, out_features, response, tau=tau_syn, threshold=threshold, **options
         )
         self.ratio = ratio

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
+Level = Tensor | float
+
 
 class Response(ABC):
     r"""The potential that one input spike causes, and where a sum of them crosses. Abstract.
@@ -46,8 +48,11 @@ class Response(ABC):
         """Their derivatives by $t$."""
 
     @abstractmethod
-    def reaches(self, a: Tensor, b: Tensor, low: Tensor, high: Tensor, threshold: float) -> Tensor:
-        """Whether $V$, below the threshold at `low`, gets there in [`low`, `high`]."""
+    def reaches(self, a: Tensor, b: Tensor, low: Tensor, high: Tensor, threshold: Level) -> Tensor:
+        """Whether $V$, below the threshold at `low`, gets there in [`low`, `high`].
+
+        In operations that `engine.trace` knows: it becomes a part of a compiled loop.
+        """
 
     @abstractmethod
     def crossing(self, a: Tensor, b: Tensor, threshold: float) -> Tensor:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import final
-
-import torch
+from typing import Unpack, final
 
 from spikeloom.spiketime.alpha import Alpha
-from spikeloom.spiketime.first_spike_layer import FirstSpikeLayer, Silent
+from spikeloom.spiketime.first_spike_layer import FirstSpikeLayer, FirstSpikeOptions
 
 
 @final
@@ -39,22 +37,11 @@ class SpikeTimeLayer(FirstSpikeLayer):
         tau: $\tau$ in seconds.
         threshold: $\theta$ > 0; $\varepsilon$ has the peak 1.
         dt: The unit of the delays in seconds. Nothing else depends on it.
-        window: Time in seconds until which spikes count, for inputs and outputs.
         learn_delays: Give every synapse a delay of its own, kept as `delay_raw` through softplus;
             costs as many sorted events per output as there are per sample without.
-        min_slope: The gradient divides by no smaller slope, in potential per second; 0, the exact
-            derivative. The online rule of `models.Bohte2002` takes a tenth of the threshold per
-            millisecond.
-        silent: The time of a neuron that does not fire: `"inf"`, or `"window"`, which has the
-            gradient of a crossing there with the slope `min_slope`: training can wake it.
-        initial: Weights start uniformly between these two numbers, or 0 and this one; by default
-            so that a volley of all inputs reaches five thresholds.
-        inhibitory: How many of the inputs, the last ones, start with negative weights.
-        keep_signs: Let `restore_signs_()` set weights to 0 that inhibit though their input excites,
-            or the other way round.
-        members: So many independent layers side by side: weights `[S, O, I, K]`, times
-            `[S, B, I]`. Many small nets, of many seeds say, train in the time of one.
-        generator: Source of the randomness.
+        **options: `window`, `min_slope`, `silent`, `initial`, `inhibitory`, `keep_signs`,
+            `members` and `generator`, see `FirstSpikeLayer`. As `min_slope` the online rule of
+            `models.Bohte2002` takes a tenth of the threshold per millisecond.
 
     Shape:
         Times in seconds `[B, in_features]`, infinite where silent, to `[B, out_features]`.
@@ -69,6 +56,7 @@ class SpikeTimeLayer(FirstSpikeLayer):
         doi:10.1109/IJCNN.2004.1379954.
 
     Example:
+        >>> import torch
         >>> layer = SpikeTimeLayer(2, 1, delays=[1, 2], tau=7e-3, threshold=1.0)
         >>> with torch.no_grad():
         ...     _ = layer.weight.fill_(0.4)
@@ -87,15 +75,8 @@ class SpikeTimeLayer(FirstSpikeLayer):
         tau: float = 7e-3,
         threshold: float = 1.0,
         dt: float = 1e-3,
-        window: float = 50e-3,
         learn_delays: bool = False,
-        min_slope: float = 0.0,
-        silent: Silent = "inf",
-        initial: float | tuple[float, float] | None = None,
-        inhibitory: int = 0,
-        keep_signs: bool = False,
-        members: int | None = None,
-        generator: torch.Generator | None = None,
+        **options: Unpack[FirstSpikeOptions],
     ) -> None:
         super().__init__(
             in_features,
@@ -103,15 +84,8 @@ class SpikeTimeLayer(FirstSpikeLayer):
             Alpha(scale=math.e),
             tau=tau,
             threshold=threshold,
-            window=window,
             delays=delays,
             dt=dt,
             learn_delays=learn_delays,
-            initial=initial,
-            inhibitory=inhibitory,
-            keep_signs=keep_signs,
-            min_slope=min_slope,
-            silent=silent,
-            members=members,
-            generator=generator,
+            **options,
         )
