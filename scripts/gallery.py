@@ -50,14 +50,18 @@ from torch import nn
 import spikeloom as sl
 ```
 
-and some of it looks at two networks that learn the 8 x 8 digits that come with spikeloom, one with
-a hidden layer, and one of which the weights are kept after every epoch:
+and some of it looks at three networks that learn the 8 x 8 digits that come with spikeloom: one
+with a hidden layer, one of which the weights are kept after every epoch, and one that learns
+without labels:
 
 ```python
 {trained}
 
 
 {templates}
+
+
+{digits_by_stdp}
 ```
 """
 
@@ -101,6 +105,18 @@ def templates() -> Any:
         progress=False,
     )
     return kept
+
+
+@cache
+def digits_by_stdp() -> Any:
+    images, _ = sl.data.digits("train")
+    generator = torch.Generator().manual_seed(0)
+    model = sl.models.DiehlAndCook2015(25, in_features=64, generator=generator)
+    theta = [model.theta.clone()]
+    for first in range(0, 1400, 50):
+        model.present(15 * images[first : first + 50], first=first)
+        theta.append(model.theta.clone())
+    return model, torch.stack(theta)
 
 
 def raster() -> Axes:
@@ -236,6 +252,47 @@ def kernels() -> Axes:
     return sl.plot.weights(layer)
 
 
+def network() -> Axes:
+    """A network of populations.
+
+    Connections that learn are blue.
+    """
+    return sl.plot.network(sl.models.DiehlAndCook2015(100, as_published=True).network)
+
+
+def stdp_window() -> Axes:
+    """The STDP window.
+
+    Measured from the rule itself, any rule, on synapses that see one pair of spikes each.
+    """
+    p = sl.plasticity
+    additive = p.stdp.pair(0.009, 0.012, tau_pre=17e-3, tau_post=34e-3)
+    ax = sl.plot.stdp_window(additive, widest=80e-3)
+    sl.plot.stdp_window(p.symmetric(0.01, offset=0.1), widest=80e-3, ax=ax)
+    ax.legend(ax.lines[2:], ["classic", "symmetric"], frameon=False)
+    return ax
+
+
+def history() -> Axes:
+    """What moves in the course of learning.
+
+    Thresholds of the neurons that learn without labels: the median, the middle half, and the
+    middle nine tenths. Few numbers get a line each.
+    """
+    _, theta = digits_by_stdp()
+    at = [50 * k for k in range(len(theta))]
+    return sl.plot.history(1e3 * theta, at=at, label="threshold (mV)", x_label="images shown")
+
+
+def receptive_fields() -> Axes:
+    """What they have learned.
+
+    The same neurons: each has found the digits for which it happens to win.
+    """
+    model, _ = digits_by_stdp()
+    return sl.plot.weights(model.receptive_fields, columns=5)
+
+
 def weights_movie() -> Animation:
     """Weights while they are learned.
 
@@ -268,7 +325,8 @@ def animate_counts() -> Animation:
 
 PICTURES = (
     raster, traces, traces_of_several, counts, population_activity, both, fi_curve, curves,
-    confusion, weights, kernels, weights_movie, animate, animate_counts,
+    confusion, weights, kernels, network, stdp_window, history, receptive_fields, weights_movie,
+    animate, animate_counts,
 )  # fmt: skip
 
 
@@ -278,6 +336,7 @@ def page() -> str:
         INTRODUCTION.format(
             trained=_shown(trained),
             templates=_shown(templates),
+            digits_by_stdp=_shown(digits_by_stdp),
         )
     ]
     for picture in PICTURES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from hypothesis import strategies as st
@@ -144,13 +145,51 @@ def _connections(
     assert neuron is not None
     scale = next(s for make, s in NEURONS.values() if make()._name() == neuron._name())
     to = draw(st.sampled_from(neuron.input_names)) if neuron.inputs > 1 else None
-    options = {"to": to, "delay": draw(st.integers(1, 5))}
-    if n_pre == n_post and draw(st.booleans()):
-        kind = draw(st.sampled_from([p.OneToOne, p.Lateral]))
-        return kind(torch.tensor(0.3 * scale), **options)
-    weight = scale * (torch.randn(n_pre, n_post, generator=generator) * 0.5 + 0.5)
+    options: dict[str, Any] = {"to": to, "delay": draw(st.integers(1, 5))}
+    options |= draw(_dynamics(scale, may_conduct=to is None and "v" in neuron.State._fields))
+    kinds = ["Dense", "Dense", "Sparse", "Conv1d"] + ["Pool1d"] * (n_post <= n_pre)
+    kind = draw(st.sampled_from(kinds + ["OneToOne", "Lateral"] * (n_pre == n_post)))
+    if kind == "Lateral":
+        return p.Lateral(torch.tensor(0.3 * scale), **options)
+    if kind == "Pool1d":
+        channels = draw(st.sampled_from([c for c in (1, 2, 3) if n_pre % c == n_post % c == 0]))
+        length, kernel = n_pre // channels, (n_pre - n_post) // channels + 1
+        options["mode"] = draw(st.sampled_from(["sum", "max"]))
+        return p.Pool1d(channels, length, kernel, stride=1, weight=0.4 * scale, **options)
+    if kind == "OneToOne":
+        shape: tuple[int, ...] = draw(st.sampled_from([(), (n_pre,)]))
+    elif kind == "Conv1d":
+        options["padding"] = padding = draw(st.sampled_from([0, 1]))
+        reach = n_pre + 2 * padding
+        out = draw(st.sampled_from([m for m in range(1, reach + 1) if n_post % m == 0]))
+        shape = n_post // out, 1, reach - out + 1
+    else:
+        shape = n_pre, n_post
+    weight = scale * (torch.randn(shape, generator=generator) * 0.5 + 0.5)
     if to is not None:
         weight = weight.abs()
-    rule = RULES[draw(st.sampled_from(sorted(RULES)))]()
-    low, high = draw(st.sampled_from([(-torch.inf, torch.inf), (0.0, 1.5 * scale)]))
-    return p.Dense(weight, rule=rule, low=low, high=high, **options)
+    if shape and draw(st.booleans()):
+        options["delay"] = torch.randint(1, 6, shape, generator=generator)
+    options["rule"] = RULES[draw(st.sampled_from(sorted(RULES)))]()
+    bounds = draw(st.sampled_from([(-torch.inf, torch.inf), (0.0, 1.5 * scale)]))
+    options["low"], options["high"] = bounds
+    if kind == "Sparse":
+        mask = torch.rand(shape, generator=generator) < 0.6
+        return p.Sparse.from_mask(mask, weight, **options)
+    if draw(st.integers(0, 3)) == 0:
+        options["sign"] = torch.where(weight < 0, -1, 1)
+    if kind == "Conv1d":
+        return p.Conv1d(weight, n_pre, **options)
+    return (p.OneToOne if kind == "OneToOne" else p.Dense)(weight, **options)
+
+
+@st.composite
+def _dynamics(draw: st.DrawFn, scale: float, may_conduct: bool) -> dict[str, Any]:
+    """Short-term plasticity and kinetics, now and then."""
+    options: dict[str, Any] = {}
+    if draw(st.integers(0, 3)) == 0:
+        options["short_term"] = p.TsodyksMarkram(0.5, 20e-3, draw(st.sampled_from([0.0, 10e-3])))
+    if draw(st.integers(0, 3)) == 0:
+        pulls = p.Conductance(3e-3, reversal=1.5 * scale)
+        options["kinetics"] = pulls if may_conduct and draw(st.booleans()) else p.Current(2e-3)
+    return options

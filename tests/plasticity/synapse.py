@@ -46,3 +46,16 @@ def after(
     result = net.run(inputs, reward=reward, record="out", backend=backend)
     assert result.records["out"].flatten().nonzero().flatten().tolist() == sorted(post)
     return net.weight("w").item()
+
+
+def relay(connection: p.Connection, n_pre: int, n_post: int) -> p.Network:
+    """Neurons that fire in the step in which something arrives."""
+    net = p.Network().source("in", n_pre)
+    net.population("out", sl.McCullochPitts(threshold=0.5), n_post)
+    return net.connect("in", "out", connection, name="c")
+
+
+def arrivals(net: p.Network, spikes: Tensor, backend: str) -> list[list[int]]:
+    """The steps in which each neuron fires."""
+    out = net.run({"in": spikes}, record="out", backend=backend).records["out"][:, 0]
+    return [column.nonzero().flatten().tolist() for column in out.T]

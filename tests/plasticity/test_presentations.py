@@ -1,5 +1,7 @@
 """Whole data sets in one compiled loop, against the plain simulator on the same spikes."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,13 +9,16 @@ from torch import Tensor
 import spikeloom as sl
 from spikeloom.plasticity import (
     AdaptiveThreshold,
+    Current,
     Dense,
     Lateral,
     Network,
     OneToOne,
     Presentation,
     Rule,
+    Sparse,
     Trace,
+    TsodyksMarkram,
     stdp,
 )
 from tests.plasticity.poisson import drawn
@@ -24,24 +29,24 @@ SHOWN = Presentation(steps=150, min_spikes=6, brighter=0.5, tries=4)
 NAME = "input -> exc"
 
 
-def network(rule: Rule | None = None, *, other: bool = False) -> Network:
+def network(rule: Rule | None = None, *, other: bool = False, listed: bool = False) -> Network:
     generator = torch.Generator().manual_seed(0)
     net = Network(dt=0.5e-3).source("input", INPUTS)
     if other:
         net.source("other", 3)
     homeostasis = AdaptiveThreshold(plus=0.5e-3)
     net.population("exc", sl.CobaLIF(dt=0.5e-3), NEURONS, homeostasis=homeostasis)
-    net.connect(
-        "input",
-        "exc",
-        Dense(
-            torch.rand(INPUTS, NEURONS, generator=generator),
-            rule=rule or stdp.triplet(1e-3, 1e-1),
-            low=0.0,
-            high=1.0,
-            norm=12.0,
-        ),
-    )
+    weight = torch.rand(INPUTS, NEURONS, generator=generator)
+    rule = rule or stdp.triplet(1e-3, 1e-1)
+    options: dict[str, Any] = {"rule": rule, "low": 0.0, "high": 1.0, "norm": 12.0}
+    if listed:
+        mask = torch.rand(INPUTS, NEURONS, generator=generator) < 0.8
+        options["delay"] = torch.randint(1, 6, (INPUTS, NEURONS), generator=generator)
+        options["short_term"] = TsodyksMarkram(0.8, 5e-3)
+        options["kinetics"] = Current(0.2e-3)
+        net.connect("input", "exc", Sparse.from_mask(mask, weight, **options), name=NAME)
+    else:
+        net.connect("input", "exc", Dense(weight, **options))
     if other:
         net.connect("other", "exc", Dense(torch.ones(3, NEURONS)))
     net.connect("exc", "exc", Lateral(torch.tensor(5.0), to="inhibition"))
@@ -62,12 +67,22 @@ def relay(neurons: int) -> Network:
     return net.connect("input", "exc", OneToOne(torch.tensor(1.0)))
 
 
-@pytest.mark.parametrize("rule", [stdp.triplet(1e-3, 1e-1), stdp.pair(1e-2, 1e-1)])
-def test_it_is_the_plain_simulator_with_encoding_retries_and_normalisation(rule: Rule) -> None:
-    fast, plain = network(rule), network(rule)
-    counts, presentations = present(fast, RATES[:8])
+@pytest.mark.parametrize(
+    ("rule", "listed"),
+    [
+        (stdp.triplet(1e-3, 1e-1), False),
+        (stdp.pair(1e-2, 1e-1), False),
+        (stdp.pair(1e-2, 1e-1), True),
+    ],
+)
+def test_it_is_the_plain_simulator_with_encoding_retries_and_normalisation(
+    rule: Rule, listed: bool
+) -> None:
+    fast, plain = (network(rule, listed=listed) for _ in range(2))
+    samples = 3 if listed else 8
+    counts, presentations = present(fast, RATES[:samples])
     shows = 0
-    for m in range(8):
+    for m in range(samples):
         spiked = torch.zeros(NEURONS)
         for attempt in range(SHOWN.tries):
             chances = RATES[m] * plain.dt * (1.0 + attempt * SHOWN.brighter)
@@ -78,8 +93,8 @@ def test_it_is_the_plain_simulator_with_encoding_retries_and_normalisation(rule:
             if spiked.sum() >= SHOWN.min_spikes:
                 break
         assert torch.equal(counts[m], spiked.to(torch.int32))
-    assert presentations == shows > 8
-    start = network(rule).weight(NAME)
+    assert presentations == shows > samples
+    start = network(rule, listed=listed).weight(NAME)
     assert (plain.weight(NAME) - start).abs().max() > 0.01
     torch.testing.assert_close(fast.weight(NAME), plain.weight(NAME), rtol=0, atol=1e-5)
     torch.testing.assert_close(fast.theta("exc"), plain.theta("exc"), rtol=1e-5, atol=0)

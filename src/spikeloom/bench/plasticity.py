@@ -15,12 +15,13 @@ from spikeloom.bench.table import Row, Table, Target
 from spikeloom.bench.timing import figure, take_turns
 from spikeloom.data import digits
 from spikeloom.models import DiehlAndCook2015
-from spikeloom.neurons import neuron
+from spikeloom.neurons import LIF, neuron
 from spikeloom.neurons.abstract import Neuron
 from spikeloom.neurons.coba_lif import CobaLIF
 from spikeloom.plasticity import (
     AdaptiveThreshold,
     Dense,
+    Events,
     Lateral,
     Network,
     Presentation,
@@ -30,6 +31,7 @@ from spikeloom.plasticity import (
 )
 
 STEPS, BLOCK, WARM = 250, 200, 400
+INPUTS, OUTPUTS, SAMPLES = 784, 400, 16
 COLUMNS = ("other", "spikeloom", "ratio")
 
 
@@ -55,6 +57,15 @@ def tables(options: Options) -> list[Table]:
             [_beside_built_in(n, steps, images, options) for n in sizes],
             f"Per image over {BLOCK} images; the check says that both fire as often; "
             "they round differently, which moves a spike now and then.",
+        ),
+        Table(
+            "plasticity-delays",
+            f"A step of {INPUTS}-{OUTPUTS} with a delay per synapse, 1 to 16 steps, B={SAMPLES}",
+            ("check", "spikeloom", "matmul", "ratio"),
+            [_beside_matmul(rule, options) for rule in (None, stdp.pair(1e-7, 1e-7))],
+            f"Per step of a run of {options.size(100, 50)}, in which 5 % of the inputs fire; the "
+            "step of the neurons and the delays of the traces are in it. matmul is one product of "
+            "the same size, [B, I] @ [I, O]. The check compares with our plain simulator.",
         ),
     ]
 
@@ -174,3 +185,40 @@ def _beside_built_in(n: int, steps: int, images: Tensor, options: Options) -> Ro
         "ratio": times.ratio("own", "built-in"),
     }
     return Row(f"n={n}", figures, check, (Target("ratio", "<=", 1.2),))
+
+
+def _delayed(rule: Rule | None) -> Network:
+    generator = torch.Generator().manual_seed(0)
+    weight = 0.006 * torch.rand(INPUTS, OUTPUTS, generator=generator)
+    delay = torch.randint(1, 17, (INPUTS, OUTPUTS), generator=generator)
+    net = Network(dt=1e-3).source("input", INPUTS).population("out", LIF(beta=0.9), OUTPUTS)
+    return net.connect("input", "out", Dense(weight, rule=rule, delay=delay, low=0.0, high=0.1))
+
+
+def _beside_matmul(rule: Rule | None, options: Options) -> Row:
+    steps, generator = options.size(100, 50), torch.Generator().manual_seed(1)
+    spikes = (torch.rand(steps, SAMPLES, INPUTS, generator=generator) < 0.05).float()
+    given = {"input": Events.from_dense(spikes)}
+    short = {"input": Events.from_dense(spikes[:, :2])}
+    fast, plain = _delayed(rule), _delayed(rule)
+    counts = [
+        net.run(short, backend=b).counts["out"] for net, b in ((fast, "cpu"), (plain, "reference"))
+    ]
+    error = float((fast.weight("input -> out") - plain.weight("input -> out")).abs().max())
+    count = int(counts[1].sum())
+    ok = torch.equal(*counts) and error <= 1e-5 and count > 0
+    check = Check(ok, f"{count} spikes, weights to {error:.0e}")
+    weight, x = plain.weight("input -> out"), spikes[0]
+
+    def products() -> None:
+        for _ in range(steps):
+            torch.mm(x, weight)
+
+    times = take_turns({"ours": lambda: fast.run(given), "matmul": products}, options.turns(15))
+    figures = {
+        "spikeloom": times.microseconds("ours", per=steps),
+        "matmul": times.microseconds("matmul", per=steps),
+        "ratio": times.ratio("ours", "matmul"),
+    }
+    name = "frozen" if rule is None else "pair STDP"
+    return Row(name, figures, check, (Target("ratio", "<=", 3.0),) if rule is None else ())

@@ -19,11 +19,14 @@ TABLES = {
     "linear": "Linear + LIF, in float32 and under bfloat16 autocast",
     "recurrent": "recurrent LIF, beside the eager loop",
     "custom": "a neuron of one's own, beside the built-in one",
+    "conversion": "inference of a converted network, beside the ANN and SpikingJelly",
     "plasticity": "learning by STDP, beside BindsNET; a rule of one's own",
     "bandwidth": "the kernels, beside the speed of a copy",
     "latency": "one step at a time",
     "memory": "peak memory of a forward and backward",
     "remat": "a network that computes again what it does not keep, beside one that keeps all",
+    "compat": "code written for snnTorch, there and after a change of its import lines",
+    "eventprop": "exact gradients from spike to spike, beside surrogate ones over time",
     "startup": "imports and first calls",
 }
 """Name to what it measures; every name is a module here with `tables(options)`."""

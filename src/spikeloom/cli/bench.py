@@ -14,8 +14,8 @@ from spikeloom.cli.flags import parse
 @dataclass(frozen=True)
 class _Flags:
     tables: Positional[tuple[str, ...]] = ()
-    """Which tables: neuron, linear, recurrent, custom, plasticity, bandwidth, latency, memory,
-    startup. All if none is named."""
+    """Which tables: neuron, linear, recurrent, custom, conversion, plasticity, bandwidth, latency,
+    memory, remat, eventprop, compat, startup. All if none is named."""
     quick: bool = False
     """Tiny sizes, to see that everything works; targets are not judged."""
     threads: int | None = None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, Self, final
+from typing import Self, final
 
 import torch
 from torch import Tensor, nn
@@ -15,43 +14,27 @@ from spikeloom.engine.backends import BackendError, FallbackWarning, check_name
 from spikeloom.neurons.abstract import Neuron
 from spikeloom.neurons.parameters import listed
 from spikeloom.plasticity import compiled, presentations, reference
-from spikeloom.plasticity.connection import Connection
+from spikeloom.plasticity.abstract import Connection
+from spikeloom.plasticity.events import Events
+from spikeloom.plasticity.given import (
+    check_shown,
+    check_state,
+    device_of,
+    rewards_of,
+    spikes_of,
+)
 from spikeloom.plasticity.homeostasis import AdaptiveThreshold
-from spikeloom.plasticity.presentations import Presentation
+from spikeloom.plasticity.population import (
+    Link,
+    Population,
+    check_new,
+    check_regulated,
+    linked,
+)
+from spikeloom.plasticity.presentation import Presentation
 from spikeloom.plasticity.reward import PerSpike
-from spikeloom.plasticity.state import NetworkState
-
-
-class Result(NamedTuple):
-    """What `Network.run` returns."""
-
-    records: dict[str, Tensor]
-    """Spikes `[T, B, N]` of the populations that were recorded."""
-    counts: dict[str, Tensor]
-    """Spikes per neuron `[B, N]`, of every population."""
-    state: NetworkState
-    """For the next call on the same batch."""
-
-
-@dataclass(frozen=True)
-class Population:
-    """A population: how many neurons, of which kind (None: a source), and what regulates them."""
-
-    size: int
-    neuron: Neuron | None = None
-    homeostasis: AdaptiveThreshold | None = None
-
-
-@dataclass(frozen=True)
-class Link:
-    """A connection and its ends."""
-
-    name: str
-    pre: str
-    post: str
-    connection: Connection
-    slot: int
-    """At which of the postsynaptic neuron's inputs it arrives."""
+from spikeloom.plasticity.state import NetworkState, Result
+from spikeloom.plasticity.summary import NetworkSummary, summary
 
 
 @final
@@ -106,7 +89,9 @@ class Network(nn.Module):
         Returns:
             The network.
         """
-        return self._add(name, Population(self._checked(name, size)))
+        check_new(self, name, size)
+        self.populations[name] = Population(size)
+        return self
 
     def population(
         self,
@@ -131,20 +116,10 @@ class Network(nn.Module):
             TypeError: If it is no such neuron.
             ValueError: If the name is taken, or its parameters are not for so many neurons.
         """
-        if not isinstance(neuron, Neuron) or "spike" not in neuron.signals:
-            raise TypeError(
-                f"Network got {type(neuron).__name__} for {name!r}: connections carry spikes, so a "
-                "population needs a neuron that sends some. Pass, for example, sl.LIF()."
-            )
-        if homeostasis is not None and "threshold" not in neuron.parameter_names():
-            raise TypeError(
-                f"Network got an adaptive threshold for {name!r}, whose {neuron._name()} has the "
-                f"parameters {listed(neuron.parameter_names())}: there is no threshold to raise. "
-                "Use a neuron with one, or homeostasis=None."
-            )
-        population = Population(self._checked(name, size), neuron, homeostasis)
+        check_regulated(name, neuron, homeostasis)
+        check_new(self, name, size)
         neuron._params_for(torch.zeros(1, size), 1, torch.float32)  # says if they do not fit
-        self._add(name, population)
+        self.populations[name] = Population(size, neuron, homeostasis)
         self.neurons[name] = neuron
         if homeostasis is not None:
             self.register_buffer(f"theta_{name}", torch.full((size,), homeostasis.start))
@@ -167,42 +142,9 @@ class Network(nn.Module):
         Raises:
             ValueError: If a population does not exist, a size does not fit, or the name is taken.
         """
-        for end in (pre, post):
-            if end not in self.populations:
-                raise ValueError(
-                    f"Network has no population {end!r}, only {listed(self.populations)}. Add it "
-                    "first, with source(...) or population(...)."
-                )
-        neuron = self.populations[post].neuron
-        if neuron is None:
-            raise ValueError(
-                f"Network got a connection onto {post!r}, which is a source: its spikes are given. "
-                "Connect onto a population of neurons."
-            )
-        sizes = self.populations[pre].size, self.populations[post].size
-        expected = connection.shapes()
-        if (expected is None and sizes[0] != sizes[1]) or expected not in (None, sizes):
-            raise ValueError(
-                f"Network got a {type(connection).__name__} of weights "
-                f"{list(connection.weight.shape)} from {pre!r} ({sizes[0]} neurons) to {post!r} "
-                f"({sizes[1]}): they do not fit. Weights are [presynaptic, postsynaptic]."
-            )
-        names = neuron.input_names if len(neuron.input_names) == neuron.inputs else ()
-        names = names or tuple(f"x{i}" for i in range(neuron.inputs))
-        to = names[0] if connection.arrives_at is None else connection.arrives_at
-        if to not in names:
-            raise ValueError(
-                f"Network got a connection to the input {to!r} of {post!r}: {neuron._name()} has "
-                f"{listed(names)}. Name one of them."
-            )
-        name = f"{pre} -> {post}" if name is None else name
-        if name in self.links or hasattr(self.connections, name) or not name or "." in name:
-            raise ValueError(
-                f"Network already has a connection {name!r}, or cannot use that name: it is a word "
-                'of its own without a dot. Give this one another: connect(..., name="...").'
-            )
-        self.links[name] = Link(name, pre, post, connection, names.index(to))
-        self.connections[name] = connection
+        link = linked(self, pre, post, connection, name)
+        self.links[link.name] = link
+        self.connections[link.name] = connection
         return self
 
     def weight(self, name: str) -> Tensor:
@@ -225,13 +167,13 @@ class Network(nn.Module):
     @property
     def max_delay(self) -> int:
         """The longest delay of a connection, in steps."""
-        return max((link.connection.delay for link in self.links.values()), default=1)
+        return max((link.connection.longest for link in self.links.values()), default=1)
 
     # -- running ----------------------------------------------------------------------------------
 
     def rest(self, batch: int, *, device: torch.device | None = None) -> NetworkState:
         """The state of a network that has been silent for ever."""
-        return reference.rest(self, batch, device or self._device())
+        return reference.rest(self, batch, device or device_of(self))
 
     @torch.no_grad()
     def step(
@@ -253,15 +195,15 @@ class Network(nn.Module):
         Returns:
             The spikes of every population, `[B, N]`, and the new state.
         """
-        spikes = self._inputs(inputs, axes=2)
+        spikes = spikes_of(self, inputs, axes=2)
         batch = next(iter(spikes.values())).shape[0]
         state = self.rest(batch) if state is None else state
-        self._check_state(state, batch)
+        check_state(self, state, batch)
         if isinstance(reward, Tensor) and reward.ndim:
             reward = reward[None]
         elif not isinstance(reward, PerSpike):
             reward = torch.as_tensor(reward).expand(1)
-        given, paid = self._rewards(reward, 1, batch)
+        given, paid = rewards_of(self, reward, 1, batch)
         earned = None
         if paid is not None:
             size = self.populations[paid.population].size
@@ -274,7 +216,7 @@ class Network(nn.Module):
     @torch.no_grad()
     def run(
         self,
-        inputs: Mapping[str, Tensor],
+        inputs: Mapping[str, Tensor | Events],
         state: NetworkState | None = None,
         *,
         learn: bool = True,
@@ -285,7 +227,7 @@ class Network(nn.Module):
         """Run a whole presentation.
 
         Args:
-            inputs: Source to its spikes, 0 or 1, `[T, B, N]`.
+            inputs: Source to its spikes, 0 or 1, `[T, B, N]`, or as `Events`.
             state: What an earlier run on the same batch returned; None starts from rest.
             learn: Whether weights and thresholds change.
             reward: Per step, `[T]`, or per step and sample, `[T, B]`; or what the spikes of a
@@ -298,9 +240,9 @@ class Network(nn.Module):
             Records, counts and the final state.
 
         Raises:
-            ValueError: If a source is missing, or a shape does not fit.
+            ValueError: If a source is missing, a shape does not fit, or a value is not finite.
         """
-        spikes = self._inputs(inputs, axes=3)
+        spikes = spikes_of(self, inputs, axes=3)
         steps, batch = next(iter(spikes.values())).shape[:2]
         names = (record,) if isinstance(record, str) else tuple(record)
         for name in names:
@@ -309,9 +251,9 @@ class Network(nn.Module):
                     f"Network was asked to record {name!r}, and has {listed(self.populations)}. "
                     "Name one of these."
                 )
-        rewards, paid = self._rewards(reward, steps, batch)
+        rewards, paid = rewards_of(self, reward, steps, batch)
         state = self.rest(batch) if state is None else state
-        self._check_state(state, batch)
+        check_state(self, state, batch)
         check_name(backend)
         reason = "the plain loop was asked for"
         if backend != "reference":
@@ -320,7 +262,7 @@ class Network(nn.Module):
             )
             if reason is not None and backend == "cpu":
                 raise BackendError(f'Network got backend="cpu", and {reason}. Use backend="auto".')
-            if reason is not None and steps and self._device().type == "cpu":
+            if reason is not None and steps and device_of(self).type == "cpu":
                 self._warn_once(reason)
         simulate = reference.run if reason is not None else compiled.run
         result = simulate(self, spikes, state, learn, rewards, names, paid)
@@ -387,163 +329,15 @@ class Network(nn.Module):
             ValueError: If a rate is negative, not finite or above what dt allows, a weight is not
                 finite, or the network cannot be compiled (the message says why).
         """
-        for name, is_source in ((source, True), (watch, False)):
-            if name not in self.populations or (
-                (self.populations[name].neuron is None) != is_source
-            ):
-                kind = "a source" if is_source else "a population of neurons"
-                raise ValueError(
-                    f"Network.present got {name!r}, which is not {kind} of this network: it has "
-                    f"{listed(self.populations)}. Name one of them."
-                )
-        size = self.populations[source].size
-        if rates.ndim != 2 or rates.shape[1] != size:
-            raise ValueError(
-                f"Network.present got rates of shape {tuple(rates.shape)}: it needs [M, N] with "
-                f"N = {size} neurons of {source!r}. Flatten images: x.flatten(1)."
-            )
-        if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < 1 << 52:
-            raise ValueError(
-                f"Network.present got first={first!r}: it is the number of the first sample in the "
-                "training so far. Pass 0 to begin with."
-            )
-        if rates.numel() and not bool(((rates >= 0) & torch.isfinite(rates)).all()):
-            raise ValueError(
-                "Network.present got rates that are negative or not finite: they are spikes per "
-                "second. Scale the data first, such as images.float() / 4 for 63.75 Hz."
-            )
-        if rates.numel() and float(rates.max()) * self.dt > 0.5:
-            raise ValueError(
-                f"Network.present got rates up to {float(rates.max()):.4g} Hz with dt={self.dt:g} "
-                f"s (and up to {shown.most():g} times that when it tries again): a step holds one "
-                f"spike at most. Use rates below {0.5 / self.dt:g} Hz or a shorter dt."
-            )
-        self._check_reached()
-        for name, link in self.links.items():
-            if not bool(torch.isfinite(link.connection.weight).all()):
-                raise ValueError(
-                    f"Network has weights that are not finite in {name!r}: every neuron that they "
-                    "reach would turn NaN. Look at where they were changed or loaded."
-                )
+        check_shown(self, rates, shown, source, watch, first)
         return presentations.present(
             self, rates.detach().cpu().float() * self.dt, source=source, watch=watch, shown=shown,
             learn=learn, seed=seed, first=first, threads=threads, progress=progress,
         )  # fmt: skip
 
-    # -- checks -----------------------------------------------------------------------------------
-
-    def _add(self, name: str, population: Population) -> Self:
-        self.populations[name] = population
-        return self
-
-    def _checked(self, name: str, size: int) -> int:
-        if not name or "." in name or name in self.populations or hasattr(self.neurons, name):
-            raise ValueError(
-                f"Network got a population named {name!r}: names are words of their own without a "
-                f"dot, and {listed(self.populations) or 'none'} are taken, and those of methods. "
-                "Choose another."
-            )
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ValueError(
-                f"Network got size={size!r} for {name!r}: it is a number of neurons, at least 1."
-            )
-        return size
-
-    def _device(self) -> torch.device:
-        first = next(self.buffers(), None)
-        return torch.device("cpu") if first is None else first.device
-
-    def _inputs(self, inputs: Mapping[str, Tensor], axes: int) -> dict[str, Tensor]:
-        sources = {n: p for n, p in self.populations.items() if p.neuron is None}
-        form = "[T, B, N]" if axes == 3 else "[B, N]"
-        if set(inputs) != set(sources):
-            raise ValueError(
-                f"Network got inputs for {listed(inputs) or 'nothing'}: its sources are "
-                f"{listed(sources) or 'none'}. Pass the spikes of each by its name, {form}."
-            )
-        if not sources:
-            raise ValueError(
-                "Network has no source, so that nothing says how long to run. Add one with "
-                "source(name, size)."
-            )
-        self._check_reached()
-        first = next(iter(inputs.values()))
-        for name, x in inputs.items():
-            size = sources[name].size
-            if x.ndim != axes or x.shape[-1] != size or x.shape[:-1] != first.shape[:-1]:
-                raise ValueError(
-                    f"Network got spikes of shape {tuple(x.shape)} for the source {name!r} of "
-                    f"{size} neurons: it needs {form}, the same for every source."
-                )
-            if not _are_spikes(x):
-                raise ValueError(
-                    f"Network got spikes for the source {name!r} that are more, or less, than 0 or "
-                    "1. Draw spikes first, for example with sl.encode.rate(x, steps=...)."
-                )
-        return {name: x.to(torch.float32) for name, x in inputs.items()}
-
-    def _check_reached(self) -> None:
-        reached = {link.post for link in self.links.values()}
-        for name, population in self.populations.items():
-            if population.neuron is not None and name not in reached:
-                raise ValueError(
-                    f"Network has the population {name!r}, which no connection reaches: it would "
-                    "stay silent. Connect something onto it, or leave it out."
-                )
-
-    def _check_state(self, state: NetworkState, batch: int) -> None:
-        if not isinstance(state, NetworkState):
-            raise TypeError(
-                f"Network got {type(state).__name__} as its state: it is a NetworkState. Hand on "
-                "what the last call returned, or None to start from rest."
-            )
-        for name, population in self.populations.items():
-            sent = state.sent.get(name)
-            expected = self.max_delay, batch, population.size
-            if sent is None or tuple(sent.shape) != expected:
-                got = "nothing" if sent is None else f"spikes of shape {tuple(sent.shape)}"
-                raise ValueError(
-                    f"Network got a state with {got} of {name!r}, where it needs {expected} (the "
-                    "longest delay, batch, neurons): it belongs to another batch, or a connection "
-                    "was added since. Hand on the state of the same batch, or None."
-                )
-        for name, link in self.links.items():
-            if link.connection.rule is not None and name not in state.traces:
-                raise ValueError(
-                    f"Network got a state without the traces of {name!r}: its rule was given after "
-                    "that state was made. Start from rest: state=None."
-                )
-
-    def _rewards(
-        self, reward: Tensor | PerSpike | None, steps: int, batch: int
-    ) -> tuple[Tensor, PerSpike | None]:
-        """Rewards that are known, `[T, B]`, and who earns more."""
-        zeros = torch.zeros(steps, batch, device=self._device())
-        if reward is None:
-            return zeros, None
-        if isinstance(reward, PerSpike):
-            if reward.population not in self.populations:
-                raise ValueError(
-                    f"Network got a reward for the spikes of {reward.population!r}, and has "
-                    f"{listed(self.populations)}. Name one of these."
-                )
-            reward.expanded(steps, batch, self.populations[reward.population].size)
-            return zeros, reward
-        given = torch.as_tensor(reward, dtype=torch.float32, device=self._device())
-        if given.ndim == 1:
-            given = given[:, None]
-        if given.ndim != 2 or given.shape[0] != steps or given.shape[1] not in (1, batch):
-            raise ValueError(
-                f"Network got a reward of shape {tuple(torch.as_tensor(reward).shape)} for {steps} "
-                f"steps and {batch} samples: it needs [T] or [T, B]. A reward at the end is zero "
-                "before the last step."
-            )
-        if not bool(torch.isfinite(given).all()):
-            raise ValueError(
-                "Network got a reward that is not finite: it would spoil every weight that it "
-                "reaches. Look at how it was computed."
-            )
-        return given.expand(steps, batch), None
+    def summary(self) -> NetworkSummary:
+        """Populations and connections: rows, a table, a diagram."""
+        return summary(self)
 
     def extra_repr(self) -> str:
         """Populations and connections, a line each."""
@@ -553,13 +347,3 @@ class Network(nn.Module):
             lines.append(f"{name}: {p.size} x {kind}")
         lines += [f"{n}: {type(k.connection).__name__}" for n, k in self.links.items()]
         return "\n".join(lines)
-
-
-def _are_spikes(x: Tensor) -> bool:
-    """Whether all values are 0 or 1: none outside, and as many as they add up to."""
-    if not x.numel():
-        return True
-    x = x.to(torch.float32)
-    low, high = x.aminmax()
-    within = bool(low >= 0) and bool(high <= 1)
-    return within and int(x.count_nonzero()) == float(x.sum(dtype=torch.float64))

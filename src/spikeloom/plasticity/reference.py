@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from spikeloom.plasticity.state import NetworkState
+from spikeloom.plasticity.state import NetworkState, held_by
 
 if TYPE_CHECKING:
-    from spikeloom.plasticity.network import Link, Network
+    from spikeloom.plasticity.given import Given
+    from spikeloom.plasticity.network import Network
+    from spikeloom.plasticity.population import Link
     from spikeloom.plasticity.reward import PerSpike
 
 
@@ -28,25 +30,24 @@ def rest(net: Network, batch: int, device: torch.device) -> NetworkState:
         name: torch.zeros(depth, batch, p.size, device=device)
         for name, p in net.populations.items()
     }
-    traces: dict[str, dict[str, Tensor]] = {}
-    eligibility: dict[str, Tensor] = {}
+    traces, synapses, eligibility = {}, {}, {}
     for name, link in net.links.items():
-        rule = link.connection.rule
-        if rule is None:
-            continue
-        n_pre, n_post = net.populations[link.pre].size, net.populations[link.post].size
-        traces[name] = {
-            **{x: torch.zeros(batch, n_pre, device=device) for x in rule.pre},
-            **{x: torch.zeros(batch, n_post, device=device) for x in rule.post},
-        }
-        if rule.eligibility is not None:
-            eligibility[name] = torch.zeros(batch, n_pre, n_post, device=device)
-    return NetworkState(neurons, sent, traces, eligibility)
+        zeros = [
+            {x: torch.zeros(batch, *shape, device=device) for x, shape in shapes.items()}
+            for shapes in held_by(link)
+        ]
+        if link.connection.rule is not None:
+            traces[name] = zeros[0]
+        if zeros[1]:
+            synapses[name] = zeros[1]
+        if zeros[2]:
+            eligibility[name] = zeros[2]["e"]
+    return NetworkState(neurons, sent, traces, eligibility, synapses)
 
 
 def run(
     net: Network,
-    inputs: Mapping[str, Tensor],
+    inputs: Mapping[str, Given],
     state: NetworkState,
     learn: bool,
     reward: Tensor,
@@ -88,22 +89,22 @@ def step(
     """
     spikes = dict(inputs)
     neurons = {}
+    arrived, brought, synapses = _arrivals(net, state)
     for name, population in net.populations.items():
         neuron = population.neuron
         if neuron is None:
             continue
         shape = state.sent[name][0]
-        arrived = [torch.zeros_like(shape) for _ in range(neuron.inputs)]
+        given = [torch.zeros_like(shape) for _ in range(neuron.inputs)]
         for link in net.links.values():
             if link.post == name:
-                sent = state.sent[link.pre][link.connection.delay - 1]
-                arrived[link.slot] = arrived[link.slot] + link.connection.send(sent)
+                given[link.slot] = given[link.slot] + brought[link.name]
         params = list(neuron._params_for(shape, 1, shape.dtype))
         theta = net.theta(name)
         if theta is not None:
             at = neuron.parameter_names().index("threshold")
             params[at] = params[at] + theta
-        result = neuron.step_for(("spike",))(*arrived, *state.neurons[name], *params)
+        result = neuron.step_for(("spike",))(*given, *state.neurons[name], *params)
         spikes[name], neurons[name] = result[0], neuron.State(*result[1:])
     traces, eligibility = state.traces, state.eligibility
     if learn:
@@ -112,20 +113,44 @@ def step(
         traces, eligibility = dict(traces), dict(eligibility)
         for link in net.links.values():
             if link.connection.rule is not None:
-                _learn(net, link, spikes, state, traces, eligibility, reward)
+                fired = (spikes[link.post] != 0).to(torch.float32)
+                _learn(net, link, arrived[link.name], fired, traces, eligibility, reward)
         for name, population in net.populations.items():
             theta = net.theta(name)
             if theta is not None and population.homeostasis is not None:
                 theta += population.homeostasis.plus * (spikes[name] != 0).sum(0)
     sent = {name: torch.cat([spikes[name][None], old[:-1]]) for name, old in state.sent.items()}
-    return spikes, NetworkState(neurons, sent, traces, eligibility)
+    return spikes, NetworkState(neurons, sent, traces, eligibility, synapses)
+
+
+def _arrivals(
+    net: Network, state: NetworkState
+) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, dict[str, Tensor]]]:
+    """Per connection: the spikes at its terminals, what they bring, and its new variables."""
+    arrived, brought, synapses = {}, {}, {}
+    for name, link in net.links.items():
+        connection, wiring = link.connection, link.wiring
+        there = wiring.arrived(state.sent[link.pre], connection.delay)
+        amount, own = there, dict(state.synapses.get(name, {}))
+        if connection.short_term is not None:
+            left = {x: own[x] * rho for x, rho in connection.short_term.decays(net.dt).items()}
+            amount, own["u"], own["q"] = connection.short_term.release(left["u"], left["q"], there)
+        brings = wiring.send(connection.weight, amount)
+        if connection.kinetics is not None:
+            own["g"] = connection.kinetics.after(own["g"], brings, net.dt)
+            membrane = getattr(state.neurons[link.post], "v", brings)
+            brings = connection.kinetics.drive(own["g"], membrane)
+        if own:
+            synapses[name] = own
+        arrived[name], brought[name] = (there != 0).to(torch.float32), brings
+    return arrived, brought, synapses
 
 
 def _learn(
     net: Network,
     link: Link,
-    spikes: Mapping[str, Tensor],
-    state: NetworkState,
+    arrived: Tensor,
+    fired: Tensor,
     traces: dict[str, dict[str, Tensor]],
     eligibility: dict[str, Tensor],
     reward: Tensor,
@@ -134,8 +159,9 @@ def _learn(
     connection, dt = link.connection, net.dt
     rule = connection.rule
     assert rule is not None
-    arrived = (state.sent[link.pre][connection.delay - 1] != 0).to(torch.float32)
-    fired = (spikes[link.post] != 0).to(torch.float32)
+    wiring = link.wiring
+    alike = (1,) * len(wiring.synapses)
+    low, high = connection.bounds()
     kinds = {**rule.pre, **rule.post}
     now = {x: value * kinds[x].decay(dt) for x, value in traces[link.name].items()}
     e = eligibility.get(link.name)
@@ -145,18 +171,19 @@ def _learn(
     w = connection.weight
 
     def change(event: str, w: Tensor, e: Tensor | None, where: Tensor | None) -> Tensor:
-        """What the event adds to w, or to e, in every sample, `[B, I, O]`."""
+        """What the event adds to w, or to e, at every synapse of every sample, `[B, *S]`."""
+        each = wiring.spread(w)[None]
         values = {
-            "w": w[None],
+            "w": each,
             "e": e,
-            "reward": reward[:, None, None],
-            **{x: now[x][:, :, None] for x in rule.pre},
-            **{x: now[x][:, None, :] for x in rule.post},
+            "reward": reward.view(-1, *alike),
+            **{x: wiring.of_pre(now[x]) for x in rule.pre},
+            **{x: wiring.of_post(now[x]) for x in rule.post},
             **{name: value.to(w.device) for name, value in given.items()},
         }
-        target = e if e is not None and event != "every" else w[None]
+        target = e if e is not None and event != "every" else each
         new = getattr(rule, event)(*(values[name] for name in rule.takes(event)))
-        delta = (new - target).expand(len(reward), *w.shape)
+        delta = (new - target).expand(len(reward), *wiring.synapses)
         return delta if where is None else torch.where(where != 0, delta, 0.0)
 
     def apply(event: str, where: Tensor | None) -> None:
@@ -167,14 +194,14 @@ def _learn(
         if e is not None and event != "every":
             e = e + delta
         else:
-            change_of_all = delta.sum(0)
-            new = (w + change_of_all).clamp(connection.low, connection.high)
+            change_of_all = wiring.gather(delta.sum(0), w)
+            new = (w + change_of_all).maximum(low).minimum(high)
             w.copy_(torch.where(change_of_all != 0, new, w))  # bounds hold for what changes
 
-    apply("on_pre", arrived[:, :, None])
+    apply("on_pre", wiring.of_pre(arrived))
     for x, trace in rule.pre.items():
         now[x] = trace.after(now[x], arrived)
-    apply("on_post", fired[:, None, :])
+    apply("on_post", wiring.of_post(fired))
     for x, trace in rule.post.items():
         now[x] = trace.after(now[x], fired)
     apply("every", None)

@@ -56,8 +56,8 @@ class Rule:
     6. `every`, for every synapse.
 
     After each of 2, 4 and 6 the bounds of the connection hold for the weights that it changed. With
-    several samples in a batch, each of 2, 4 and 6 computes the changes of all samples from the
-    same weights and adds them up.
+    several samples in a batch, or several synapses that share a weight, each of 2, 4 and 6 computes
+    the changes of all from the same weights and adds them up.
 
     Args:
         on_pre: At a presynaptic spike; None does nothing.

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from spikeloom.plasticity.readout import Assignment
 
 _BLOCK = 5000  # images between two checkpoints
+_CHECKPOINT = "checkpoints/last.pt"
 
 
 @dataclass(frozen=True)
@@ -124,12 +125,12 @@ def train(model: DiehlAndCook2015, options: Options, run: sl.train.Run) -> float
     count = min(options.subset, len(images))
     generator = torch.Generator().manual_seed(run.seed)
     order = torch.cat([torch.randperm(count, generator=generator) for _ in range(options.epochs)])
-    path = run.folder / "checkpoints" / "last.pt"
-    begin = 0
+    path = run.folder / _CHECKPOINT
+    begin, theta = 0, []
     if run.resume and path.exists():
         saved = sl.train.load_checkpoint(path)
         model.load_state_dict(saved["model"])
-        begin = saved["images"]
+        begin, theta = saved["images"], [*saved["theta"]]
     started = time.monotonic()
     with sl.train.tally(run.progress, "train", len(order)) as done:
         for first in range(begin, len(order), _BLOCK):
@@ -144,8 +145,9 @@ def train(model: DiehlAndCook2015, options: Options, run: sl.train.Run) -> float
                     f"Stopped in training; {first:,} of {len(order):,} images are saved.",
                     "Go on with resume=True.",
                 ) from None
+            theta.append(model.theta.clone())
             content = {"model": model.state_dict(), "images": first + len(block)}
-            sl.train.save_checkpoint(path, content)
+            sl.train.save_checkpoint(path, content | {"theta": torch.stack(theta)})
     return 1e3 * (time.monotonic() - started) / max(len(order) - begin, 1)
 
 
@@ -186,6 +188,7 @@ def infer(
             assigned=assigned.of,
             fields=model.receptive_fields.unflatten(1, (28, 28)),
             samples=_samples(model, images, labels, scores.argmax(1), run),
+            histories=_thresholds(run.folder / _CHECKPOINT),
         )
     )
     return {name: 100 * float(sl.metric.accuracy(s, labels)) for name, s in figures.items()}
@@ -232,6 +235,16 @@ def earlier(model: DiehlAndCook2015, options: Options) -> Assignment | None:
         )
     saved = sl.train.load_checkpoint(path)
     return sl.plasticity.readout.Assignment(saved["of"], saved["means"], saved["samples"])
+
+
+def _thresholds(checkpoint: Path) -> list[dict[str, Any]]:
+    """How the thresholds rose in training, if it was part of this run."""
+    if not checkpoint.exists():
+        return []
+    saved = sl.train.load_checkpoint(checkpoint)
+    at = [min((k + 1) * _BLOCK, saved["images"]) for k in range(len(saved["theta"]))]
+    millivolts = 1e3 * saved["theta"]
+    return [sl.plot.spread("Rise of the thresholds", millivolts, at, counted="images", unit="mV")]
 
 
 def _seed(run: sl.train.Run, stage: int) -> int:

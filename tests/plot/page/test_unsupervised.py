@@ -7,7 +7,7 @@ import zlib
 import torch
 from torch import Tensor
 
-from spikeloom.plot import render, unsupervised_snapshot
+from spikeloom.plot import render, spread, unsupervised_snapshot
 from spikeloom.plot.page.unsupervised import mosaic
 
 
@@ -69,3 +69,22 @@ def test_the_report_shows_them() -> None:
     assert "right answer" not in page  # no row of a raster is a class
     plain = render({"recipe": "x"}, environment={}, metrics=[], figures=[], snapshot={})
     assert "What the neurons" not in plain
+
+
+def test_histories_are_charts_with_the_right_ends() -> None:
+    values = torch.arange(101.0).expand(2, 101) * torch.tensor([[1.0], [2.0]])
+    history = spread("Thresholds", values, [500, 1000], counted="images", unit="mV")
+    assert history["lines"]["median"] == [[500.0, 50.0], [1000.0, 100.0]]
+    assert history["lines"]["95 %"][1] == [1000.0, 190.0]
+    page = render(
+        {}, environment={}, metrics=[], figures=[], snapshot={**snapshot(), "histories": [history]}
+    )
+    assert "<h2>Thresholds</h2>" in page and "images 1000: 95 % 190 mV" in page
+
+
+def test_neurons_without_classes_have_no_bars() -> None:
+    labels = torch.tensor([0, 1])
+    found = unsupervised_snapshot(labels, labels, fields=torch.rand(3, 2, 2), classes=2)
+    assert found["assigned"] == [] and found["histories"] == []
+    page = render({}, environment={}, metrics=[], figures=[], snapshot=found)
+    assert "Neurons per class" not in page and "What the neurons have learned" in page

@@ -1,4 +1,4 @@
-"""Line charts over the epochs of a run."""
+"""Line charts over the course of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Series:
 
     Args:
         name: For the legend.
-        points: (epoch, value) pairs.
+        points: (when, value) pairs, such as the epoch and its loss.
         style: CSS class that colours it.
     """
 
@@ -32,8 +32,9 @@ def curves(
     label: Callable[[float], str],
     promised: float | None = None,
     ceiling: float | None = None,
+    axis: str = "epoch",
 ) -> Markup:
-    """Draw lines over epochs, with axes, a legend, and the exact value under the pointer.
+    """Draw lines over epochs or steps, with axes, a legend, and the exact value under the pointer.
 
     Args:
         series: The lines; those without points are left out.
@@ -41,6 +42,7 @@ def curves(
         label: Writes a value.
         promised: Drawn as a dashed line.
         ceiling: No value lies above, such as 100 for percent.
+        axis: What is counted from left to right.
 
     Returns:
         An SVG element, empty markup if there is nothing to draw.
@@ -52,28 +54,28 @@ def curves(
     values += [] if promised is None else [promised]
     last = max(x for line in shown for x, _ in line.points)
     frame = Frame((1, max(last, 2)), _range(values, ceiling))
-    parts = [frame.axes(_epochs(last), label, "epoch")]
+    parts = [frame.axes(_epochs(last), label, axis)]
     if promised is not None:
         y = frame.y(promised)
         parts.append(
             tag("line", x1=frame.left, x2=frame.width - frame.right, y1=y, y2=y, class_="promise")
         )
-    parts += [_line(frame, line, label) for line in shown]
+    parts += [_line(frame, line, label, axis) for line in shown]
     parts.append(_legend(frame, shown, promised is not None))
     return canvas(frame.width, frame.height, *parts, label=title)
 
 
-def _line(frame: Frame, line: Series, label: Callable[[float], str]) -> Markup:
+def _line(frame: Frame, line: Series, label: Callable[[float], str], axis: str) -> Markup:
     at = [(frame.x(x), frame.y(y)) for x, y in line.points]
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in at)
     dots = [
         tag(
             "g",
-            tag("title", f"epoch {epoch:g}: {line.name} {label(value)}"),
+            tag("title", f"{axis} {when:g}: {line.name} {label(value)}"),
             tag("circle", cx=x, cy=y, r=9, class_="hit"),
             tag("circle", cx=x, cy=y, r=2.2 if len(at) <= 40 else 1.2),
         )
-        for (x, y), (epoch, value) in zip(at, line.points, strict=True)
+        for (x, y), (when, value) in zip(at, line.points, strict=True)
     ]
     return tag("g", tag("path", d=path, class_="line"), *dots, class_=line.style)
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 from spikeloom.plot.page.bars import bars
 from spikeloom.plot.page.confusion import confusion
+from spikeloom.plot.page.conversion import conversion_section
 from spikeloom.plot.page.curves import Series, curves
 from spikeloom.plot.page.raster import raster
 from spikeloom.train.atomic import write_text
@@ -22,8 +23,8 @@ def report(run: str | Path) -> Path:
     """Writes report.html into the folder of a run, from the files that are there.
 
     Args:
-        run: The folder, with config.json and env.json; metrics.jsonl, figures.json and
-            snapshot.json add to the page as far as they exist.
+        run: The folder, with config.json and env.json; metrics.jsonl, figures.json,
+            snapshot.json and conversion.json add to the page as far as they exist.
 
     Returns:
         The path of the page.
@@ -40,6 +41,7 @@ def report(run: str | Path) -> Path:
         metrics=read_metrics(folder / "metrics.jsonl"),
         figures=_optional(folder / "figures.json", []),
         snapshot=_optional(folder / "snapshot.json", {}),
+        conversion=_optional(folder / "conversion.json", {}),
     )
     path = folder / "report.html"
     write_text(path, page)
@@ -53,6 +55,7 @@ def render(
     metrics: Sequence[Mapping[str, Any]],
     figures: Sequence[Mapping[str, Any]],
     snapshot: Mapping[str, Any],
+    conversion: Mapping[str, Any] | None = None,
 ) -> str:
     """The page, from the contents of a run's files.
 
@@ -62,6 +65,7 @@ def render(
         metrics: The records of metrics.jsonl.
         figures: figures.json.
         snapshot: snapshot.json, as `snapshot` returned it, or empty.
+        conversion: conversion.json, as the report of `sl.convert` wrote it, or nothing.
 
     Returns:
         HTML; everything that comes from the files is escaped.
@@ -76,13 +80,14 @@ def render(
         started=config.get("started", ""),
         command=config.get("command", ""),
         tiles=[*map(_figure_tile, figures), *_training_tiles(metrics)],
-        charts=_charts(metrics, figures),
+        charts=_charts(metrics, figures) + _histories(snapshot),
         samples=_samples(snapshot),
         confusion=_confusion(snapshot),
         mistakes=_mistakes(snapshot),
         rates=_rates(snapshot),
         fields=snapshot.get("fields"),
         assigned=_assigned(snapshot),
+        conversion=conversion_section(conversion) if conversion else None,
         configuration=_rows(options),
         environment=_rows(environment),
     )
@@ -143,6 +148,22 @@ def _charts(
     moving = "Train: the mean over the epoch, while the weights move."
     charts = [("Accuracy", moving, accuracy), ("Loss", "Mean over the samples.", loss)]
     return [{"title": t, "text": text, "svg": svg} for t, text, svg in charts if svg]
+
+
+def _histories(snapshot: Mapping[str, Any]) -> list[dict[str, Any]]:
+    styles = {"median": "test"}
+    text = "Over all neurons: the median, and where nine tenths of them lie."
+    charts = []
+    for history in snapshot.get("histories", []):
+        unit = f" {history['unit']}" if history["unit"] else ""
+        svg = curves(
+            [Series(n, p, styles.get(n, "train")) for n, p in history["lines"].items()],
+            title=history["title"],
+            label=lambda value, unit=unit: f"{value:.3g}{unit}",
+            axis=history["counted"],
+        )
+        charts.append({"title": history["title"], "text": text, "svg": svg})
+    return charts
 
 
 def _samples(snapshot: Mapping[str, Any]) -> list[dict[str, Any]]:

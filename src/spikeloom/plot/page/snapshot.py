@@ -20,7 +20,7 @@ def snapshot(
     x: Tensor,
     y: Tensor,
     *,
-    encode: Callable[[Tensor, torch.Generator], Tensor],
+    encode: Callable[[Tensor, torch.Generator], Any],
     classes: Sequence[str] | None = None,
     samples: int = 4,
     seed: int = 0,
@@ -28,10 +28,11 @@ def snapshot(
     """Looks at a classifier on test data.
 
     Args:
-        net: Returns `(out, state)`; the class is the neuron with the largest sum over time.
+        net: Returns `(out, state)`; the class is the neuron with the largest sum over time, or of
+            `[B, K]`, which has no time, the largest value.
         x: Samples, `[N, ...]`.
         y: Their classes, `[N]`, 64-bit integers.
-        encode: `encode(x, generator) -> [T, B, ...]`, as for `fit`.
+        encode: `encode(x, generator) -> [T, B, ...]`, or `Events`, as for `fit`.
         classes: Names; by default the numbers.
         samples: How many to show in full; the last of them is a mistake if there is one.
         seed: Of the encoder's noise.
@@ -71,7 +72,7 @@ def snapshot(
 def _judge(
     net: nn.Module,
     x: Tensor,
-    encode: Callable[[Tensor, torch.Generator], Tensor],
+    encode: Callable[[Tensor, torch.Generator], Any],
     device: torch.device,
     seed: int,
 ) -> tuple[Tensor, list[dict[str, Any]], int]:
@@ -81,8 +82,9 @@ def _judge(
     for batch in x.split(_BATCH):
         with spike_watcher(net)(True) as spikes:
             out, _ = net(encode(batch.to(device), generator))
-        guesses.append(out.sum(0).argmax(-1).cpu())
-        kinds = out.shape[-1]
+        values = _values(out)
+        guesses.append(values.argmax(-1).cpu())
+        kinds = values.shape[-1]
         for path, s in spikes.items():
             sums[path] = sums.get(path, 0.0) + float(s.mean()) * len(batch)
             sizes[path] = s[0, 0].numel()
@@ -98,6 +100,13 @@ def _judge(
     return torch.cat(guesses), layers, kinds
 
 
+def _values(out: Any) -> Tensor:
+    """One number per class, `[B, K]`: a sum over time, or what a readout says but once."""
+    while isinstance(out, tuple):  # beside it may stand what a loss needs
+        out = out[0]
+    return out.sum(0) if out.ndim > 2 else out
+
+
 def _choose(y: Tensor, guesses: Tensor, samples: int) -> list[int]:
     """The first right sample of some classes, and the first mistake."""
     right = guesses == y
@@ -110,7 +119,7 @@ def _choose(y: Tensor, guesses: Tensor, samples: int) -> list[int]:
 def _show(
     net: nn.Module,
     x: Tensor,
-    encode: Callable[[Tensor, torch.Generator], Tensor],
+    encode: Callable[[Tensor, torch.Generator], Any],
     device: torch.device,
     seed: int,
 ) -> list[tuple[int, list[dict[str, Any]]]]:
@@ -119,9 +128,11 @@ def _show(
     with spike_watcher(net)(True) as spikes:
         out, _ = net(encoded)
     named = [(type(net.get_submodule(path)).__name__, s) for path, s in spikes.items()]
+    if not isinstance(encoded, Tensor):
+        encoded = encoded.dense()  # events with exact times
     if bool(((encoded == 0) | (encoded == 1)).all()):
         named.insert(0, ("input", encoded))
-    guesses = out.sum(0).argmax(-1).tolist()
+    guesses = _values(out).argmax(-1).tolist()
     return [
         (guess, [compact_raster(name, s[:, b].flatten(1)) for name, s in named])
         for b, guess in enumerate(guesses)

@@ -18,9 +18,10 @@ def unsupervised_snapshot(
     labels: Tensor,
     guesses: Tensor,
     *,
-    assigned: Tensor,
     fields: Tensor,
+    assigned: Tensor | None = None,
     samples: Sequence[tuple[Tensor, int, int, Mapping[str, Tensor]]] = (),
+    histories: Sequence[Mapping[str, Any]] = (),
     classes: int = 10,
 ) -> dict[str, Any]:
     """Put together what the report shows of receptive fields, classes and mistakes.
@@ -28,24 +29,29 @@ def unsupervised_snapshot(
     Args:
         labels: Class per test sample, `[M]`.
         guesses: Class that was read out, `[M]`.
-        assigned: Class per neuron, `[N]`, -1 for none.
         fields: Receptive fields, `[N, H, W]`, at least 0; of more than 400, as many are drawn,
             evenly picked.
+        assigned: Class per neuron, `[N]`, -1 for none; None where neurons have no classes.
         samples: Some samples in full: image `[H, W]`, class, guess, and population to its spikes
             `[T, N]`.
+        histories: What moved in training, each as `spread` returns it.
         classes: Number of classes.
 
     Returns:
         A dict with a JSON form, for `Run.save_snapshot`: `classes`, `confusion` (rows are true),
-        `samples`, `fields` (image, text) and `assigned` (neurons per class, then none).
+        `samples`, `fields` (image, text), `histories`, and `assigned` (neurons per class, then
+        none).
     """
     confusion = torch.bincount(labels * classes + guesses, minlength=classes * classes)
-    assigned = torch.where(assigned < 0, classes, assigned)
     shown = min(len(fields), _MOST)
     picked = fields[torch.arange(shown) * len(fields) // shown]
     text = "The weights onto each neuron, each picture from white (0) to black (its largest)."
     if shown < len(fields):
         text += f" Shown are {shown} of {len(fields):,} neurons, evenly picked."
+    neurons = []
+    if assigned is not None:
+        named = torch.where(assigned < 0, classes, assigned)
+        neurons = torch.bincount(named, minlength=classes + 1).tolist()
     return {
         "classes": list(map(str, range(classes))),
         "confusion": confusion.view(classes, classes).tolist(),
@@ -59,8 +65,37 @@ def unsupervised_snapshot(
             for image, label, guess, spikes in samples
         ],
         "fields": {"image": mosaic(picked), "text": text},
-        "assigned": torch.bincount(assigned, minlength=classes + 1).tolist(),
+        "histories": list(histories),
+        "assigned": neurons,
     }
+
+
+def spread(
+    title: str, values: Tensor, at: Sequence[float], *, counted: str, unit: str = ""
+) -> dict[str, Any]:
+    """How many numbers moved in training: their median, and where nine tenths of them lay.
+
+    Args:
+        title: What they are, such as ``"Thresholds"``.
+        values: A row per time, `[S, N]`.
+        at: When, `[S]`, from 1 up.
+        counted: What `at` counts, such as ``"images"``.
+        unit: Of the values.
+
+    Returns:
+        A dict with a JSON form: title, counted, unit, and lines of `[when, value]`.
+
+    Example:
+        >>> found = spread("Thresholds", torch.rand(3, 100), [10, 20, 30], counted="images")
+        >>> list(found["lines"]), len(found["lines"]["median"])
+        (['95 %', 'median', '5 %'], 3)
+    """
+    parts = {"95 %": 0.95, "median": 0.5, "5 %": 0.05}
+    lines = {
+        name: [[float(t), float(v)] for t, v in zip(at, values.float().quantile(q, 1), strict=True)]
+        for name, q in parts.items()
+    }
+    return {"title": title, "counted": counted, "unit": unit, "lines": lines}
 
 
 def mosaic(fields: Tensor) -> str:
