@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from spikeloom.interop.nir_file import read_nir
-from spikeloom.interop.nir_graph import Component, Flat, Node, flatten
+from spikeloom.interop.nir_graph import Component, Flat, flatten
 from spikeloom.interop.nir_layers import layer_of
 from spikeloom.interop.nir_loop import LoopNode, NirLoop
 from spikeloom.interop.nir_network import InputPort, NirNetwork, Stage
 from spikeloom.interop.nir_neurons import NirNeuron
+from spikeloom.interop.nir_parts import Node
 from spikeloom.interop.nir_semantics import Method, NirReset, Semantics, node_semantics
 from spikeloom.nn.recurrent import Recurrent
 from spikeloom.surrogate import ATan, Fire, Surrogate

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from mmap import ACCESS_READ, mmap
@@ -17,6 +16,8 @@ from torch import Tensor
 
 from spikeloom.interop.hdf5_strings import Strings
 from spikeloom.interop.nir_package import h5py_package
+from spikeloom.interop.reason import first_line
+from spikeloom.interop.whole_file import whole_file
 
 _DEEPEST = 64
 _MOST_OBJECTS = 200_000
@@ -142,10 +143,9 @@ def opened(path: str | PathLike[str], what: str) -> Iterator[tuple[Any, Reader]]
         ):
             yield file, Reader(size, Strings(data))
     except Exception as error:  # HDF5 raises whatever comes to its mind over a broken file
-        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
-            f"{path} cannot be read as a {what}: {detail}. It is broken or of another kind: write "
-            "or download it again."
+            f"{path} cannot be read as a {what}: {first_line(error)}. It is broken or of another "
+            "kind: write or download it again."
         ) from error
 
 
@@ -159,19 +159,9 @@ def written(path: str | PathLike[str]) -> Iterator[Any]:
     Yields:
         The h5py file.
     """
-    path = Path(path)
     h5py = h5py_package()
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        with h5py.File(name, "w") as file:
-            yield file
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with whole_file(path) as beside, h5py.File(beside, "w") as file:
+        yield file
 
 
 def put(group: Any, name: str, value: Any) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from spikeloom.interop.nir_graph import Flat, Node, flatten
+from spikeloom.interop.nir_graph import Flat, flatten
+from spikeloom.interop.nir_parts import Node
 from spikeloom.interop.nir_semantics import CHOICES, readable
 
 _SHOWN = ("tau", "tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in", "threshold",

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from spikeloom.discretise import steps_of
-from spikeloom.interop.nir_graph import Node
 from spikeloom.interop.nir_neurons import NirFiring, NirNeuron
+from spikeloom.interop.nir_parts import Node
 from spikeloom.interop.nir_semantics import Semantics
 from spikeloom.nn.delay import Delay
 from spikeloom.nn.scale import Scale

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
+
+from spikeloom.interop.extras import extra_package
 
 # Every node that a file can hold, apart from the boundaries Input and Output.
 NODES = (
@@ -31,10 +32,5 @@ def h5py_package() -> Any:
 
 
 def _imported(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"the package {name!r} is not installed: NIR graphs are its objects, and their files "
-            "are read through it. Install it: pip install 'spikeloom[nir]'"
-        ) from error
+    why = "NIR graphs are its objects, and their files are read through it"
+    return extra_package(name, "nir", why)

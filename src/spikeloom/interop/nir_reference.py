@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from spikeloom.interop.nir_graph import Flat, Node, flatten
+from spikeloom.interop.nir_graph import Flat, flatten
+from spikeloom.interop.nir_parts import Node
 from spikeloom.interop.nir_semantics import Semantics, node_semantics
 
 Array = np.ndarray
