@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from spikeloom import compat as compat
+    from spikeloom import conversion as conversion
     from spikeloom import data as data
     from spikeloom import decode as decode
+    from spikeloom import diagnose as diagnose
     from spikeloom import encode as encode
     from spikeloom import engine as engine
     from spikeloom import init as init
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from spikeloom import spiketime as spiketime
     from spikeloom import surrogate as surrogate
     from spikeloom import train as train
+    from spikeloom.conversion import convert as convert
     from spikeloom.engine import BackendError as BackendError
     from spikeloom.engine import FallbackWarning as FallbackWarning
     from spikeloom.engine import unroll as unroll
@@ -84,6 +88,7 @@ if TYPE_CHECKING:
 
 # Imported when first used, so that the command line can answer without loading torch.
 _HOME = {
+    "convert": "conversion",
     "BackendError": "engine.backends",
     "FallbackWarning": "engine.backends",
     "unroll": "engine.unroll",
@@ -136,8 +141,9 @@ _HOME = {
     "summary": "nn.summary",
 }
 _PACKAGES = (
-    "data", "decode", "encode", "engine", "init", "interop", "loss", "metric", "models", "nn",
-    "plasticity", "plot", "spikes", "spiketime", "surrogate", "train",
+    "compat", "conversion", "data", "decode", "diagnose", "encode", "engine", "init", "interop",
+    "loss", "metric", "models", "nn", "plasticity", "plot", "spikes", "spiketime", "surrogate",
+    "train",
 )  # fmt: skip
 
 

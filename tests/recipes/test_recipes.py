@@ -107,22 +107,6 @@ def test_stbp_neurons_follow_the_paper() -> None:
         torch.testing.assert_close(ours.grad, theirs.grad)
 
 
-def test_images_are_moved_by_whole_pixels_and_nothing_else() -> None:
-    from spikeloom.recipes.stbp_mnist import moved
-
-    images = torch.zeros(300, 1, 6, 5)
-    images[:, 0, 2, 3] = 7.0
-    after = moved(images, 1, torch.Generator().manual_seed(0))
-    assert after.shape == images.shape
-    _, _, rows, columns = after.nonzero(as_tuple=True)
-    assert len(rows) == 300
-    assert after.sum() == images.sum()
-    assert {*zip(rows.tolist(), columns.tolist(), strict=True)} == {
-        (row, column) for row in (1, 2, 3) for column in (2, 3, 4)
-    }
-    assert torch.equal(moved(images, 0, torch.Generator()), images)
-
-
 def smoke(name: str, tmp_path, data=None, **options) -> dict[str, float]:
     recipe = find(name)
     run = sl.train.Run(tmp_path, data=data, progress=False)

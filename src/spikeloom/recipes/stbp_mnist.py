@@ -82,7 +82,7 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
 
     def encode(x: Tensor, generator: Generator) -> Tensor:
         if net.training and options.model == "mlp":
-            x = moved(x, options.shift, generator)
+            x = sl.data.crop_randomly(x, options.shift, generator=generator)
         return sl.encode.rate(x.float() / 255, steps=options.steps, generator=generator)
 
     history = sl.train.fit(
@@ -137,29 +137,6 @@ def build(options: Options) -> nn.Module:
         nn.Linear(640, 300), neurons(), nn.Dropout(options.dropout),
         nn.Linear(300, 10), neurons(),
     )  # fmt: skip
-
-
-def moved(images: Tensor, most: int, generator: Generator) -> Tensor:
-    """Move each image by a random whole number of pixels, in each direction; edges fill with 0.
-
-    Args:
-        images: `[B, 1, H, W]`.
-        most: Largest number of pixels.
-        generator: Source of the randomness.
-
-    Returns:
-        The same shape.
-    """
-    import torch
-    from torch.nn.functional import pad
-
-    count, _, height, width = images.shape
-    device = images.device
-    by = torch.randint(2 * most + 1, (2, count, 1), generator=generator, device=device)
-    rows = by[0] + torch.arange(height, device=device)
-    columns = by[1] + torch.arange(width, device=device)
-    sample = torch.arange(count, device=device)[:, None, None]
-    return pad(images, (most,) * 4)[sample, 0, rows[:, :, None], columns[:, None, :]][:, None]
 
 
 def rate_loss(spikes: Tensor, labels: Tensor) -> Tensor:

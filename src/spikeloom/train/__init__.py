@@ -3,9 +3,11 @@
 from spikeloom.train import online as online
 from spikeloom.train.checkpoint import load_checkpoint as load_checkpoint
 from spikeloom.train.checkpoint import save_checkpoint as save_checkpoint
+from spikeloom.train.classifier import fit_classifier as fit_classifier
 from spikeloom.train.distributed import processes as processes
 from spikeloom.train.history import Epoch as Epoch
 from spikeloom.train.history import History as History
+from spikeloom.train.image_task import ImageTask as ImageTask
 from spikeloom.train.interrupt import Interrupted as Interrupted
 from spikeloom.train.loop import fit as fit
 from spikeloom.train.run import Run as Run

@@ -1,0 +1,150 @@
+r"""Weight and threshold balancing on MNIST, by Diehl, Neil, Binas, Cook, Liu and Pfeiffer (2015).
+
+A network of ReLUs without biases is trained as usual, with dropout, then its ReLUs are replaced by
+integrate-and-fire neurons. Layer l gets the threshold
+
+$$ V_l = \lambda_l / \lambda_{l-1}, \qquad \lambda_0 = 1 $$
+
+with $\lambda_l$ the largest activation of the layer on training images, so that no neuron has to
+fire more than once per step and all use the whole range of rates. That is done here twice:
+
+- as published: Poisson input, reset to zero, and the class is the output neuron with most spikes;
+- with what came later: thresholds per channel that lose least in the mean square for the number of
+  steps (Li et al. 2021), reset by subtraction, membranes that start at half the threshold,
+  constant input, and the input current of the last layer summed up instead of its spikes.
+
+Ours: the training, with momentum 0.9 and images moved by up to one pixel.
+
+References:
+    P. U. Diehl, D. Neil, J. Binas, M. Cook, S.-C. Liu, M. Pfeiffer, "Fast-classifying,
+    high-accuracy spiking deep networks through weight and threshold balancing", IJCNN (2015),
+    doi:10.1109/IJCNN.2015.7280696.
+    Y. Li, S. Deng, X. Dong, R. Gong, S. Gu, "A free lunch from ANN: towards efficient, accurate
+    spiking neural networks calibration", ICML (2021), arXiv:2106.06984.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import spikeloom as sl
+from spikeloom.recipes.recipe import Promise, Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Generator, Tensor
+
+    from spikeloom.conversion.report import Report
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train and convert."""
+
+    model: Literal["conv", "fc"] = "conv"
+    """conv: 12c5-2s-64c5-2s-10. fc: 784-1200-1200-10."""
+    epochs: int = 15
+    """Passes over the training images."""
+    batch: int = 100
+    """Images per batch."""
+    lr: float = 0.1
+    """Highest learning rate."""
+    dropout: float = 0.5
+    """Fraction of the activations that is dropped in training."""
+    shift: int = 1
+    """Pixels by which training images are moved at most, each at random."""
+    calibrated: int = 512
+    """Training images on which thresholds are measured."""
+    subset: int = 60_000
+    """Train on the first so many of the 60,000 images."""
+    tested: int = 10_000
+    """Test on the first so many of the 10,000 images."""
+    held_out: int = 0
+    """Judge on the last so many training images, held out, instead of the test images."""
+
+
+def main(options: Options, run: sl.train.Run) -> dict[str, float]:
+    """Train on MNIST, convert twice, test all on the test images.
+
+    Args:
+        options: How to train.
+        run: Where to, with which seed, and where the data are.
+
+    Returns:
+        The accuracy of the ANN in percent, and what the spiking networks lose in points.
+    """
+    sl.train.seed_everything(run.seed)
+    task = sl.train.ImageTask(sl.data.mnist, margin=options.shift)
+    train, test = task.batches(options, run)
+    net = sl.models.Diehl2015(options.model, dropout=options.dropout)
+    ann = task.fit(net, train, test, options, run, weight_decay=0.0)
+    images = task.scaled(train.tensors[0][: options.calibrated])
+    judged = task.pairs(test)
+    _, published = sl.convert(
+        net, images, method="diehl-data", steps=32, reset="zero", v0=0.0, input="poisson",
+        readout="count", seed=run.seed, test=judged,
+    )  # fmt: skip
+    steps = 4 if options.model == "conv" else 64
+    snn, report = sl.convert(net, images, method="mmse", steps=steps, test=judged)
+    report.save(run.folder)
+    run.save_snapshot(look(snn, test, task))
+    return {
+        "ann_accuracy": ann,
+        **losses(published, (16, 32), "published_"),
+        **losses(report, (steps,), "mmse_"),
+    }
+
+
+def losses(report: Report, steps: Sequence[int], prefix: str = "") -> dict[str, float]:
+    """What a converted network loses against the ANN.
+
+    Args:
+        report: Of the conversion, with labels.
+        steps: After how many steps.
+        prefix: Of the names.
+
+    Returns:
+        Points by name, such as `loss_32`.
+    """
+    curve = report.curve
+    assert curve is not None
+    return {f"{prefix}loss_{n}": curve.ann - curve.snn[n - 1] for n in steps}
+
+
+def look(
+    snn: sl.conversion.Converted, data: sl.data.Batches, task: sl.train.ImageTask, **how: Any
+) -> dict[str, Any]:
+    """What the report shows of a converted network, on the first thousand images.
+
+    Args:
+        snn: From `sl.convert`.
+        data: Images and labels.
+        task: How images are scaled.
+        **how: Further arguments of `sl.plot.snapshot`.
+
+    Returns:
+        For `run.save_snapshot`.
+    """
+
+    def encode(x: Tensor, generator: Generator) -> Tensor:
+        return snn.encode(task.scaled(x), generator=generator)
+
+    return sl.plot.snapshot(snn, *(t[:1000] for t in data.tensors), encode=encode, **how)
+
+
+RECIPE = Recipe(
+    name="convert-diehl2015-mnist",
+    summary="An MNIST network without biases becomes spiking by balanced thresholds.",
+    paper="Diehl et al. 2015, IJCNN, doi:10.1109/IJCNN.2015.7280696",
+    options=Options,
+    promises=(
+        Promise("ann_accuracy", 99.1, minutes=20, paper=99.14, when={"model": "conv"}),
+        Promise("published_loss_32", 0.3, op="<=", unit="points", when={"model": "conv"}),
+        Promise("mmse_loss_4", 0.3, op="<=", unit="points", when={"model": "conv"}),
+        Promise("ann_accuracy", 98.6, minutes=20, paper=98.84, when={"model": "fc"}),
+        Promise("mmse_loss_64", 0.1, op="<=", unit="points", when={"model": "fc"}),
+    ),
+    main=main,
+)

@@ -1,0 +1,126 @@
+r"""Spike-Norm on a small VGG and a small ResNet, by Sengupta, Ye, Wang, Liu and Roy (2019).
+
+A network of ReLUs becomes one of integrate-and-fire neurons, layer by layer from the input: the
+threshold of a layer is the largest input that one of its neurons gets in any single step, while the
+layers before it already spike,
+
+$$ V_l = \max_{t, i} \big( W_l\, s_{l-1}[t] \big)_i $$
+
+So no neuron ever has to fire more than once per step, which thresholds from the activations of the
+ANN cannot promise. Where two paths of a ResNet meet, both are brought to one scale.
+
+The paper resets to zero and simulates 2,500 steps: its thresholds are safe rather than fast. Here
+they are lowered by a factor, `gain`, as RMP-SNN does with a reset by subtraction. Ours as well:
+batch normalisation, folded into the weights before the conversion (the paper does without, and
+trains ten times longer), networks that two cores train in half an hour, membranes that start at
+half the threshold, constant input.
+
+References:
+    A. Sengupta, Y. Ye, R. Wang, C. Liu, K. Roy, "Going deeper in spiking neural networks: VGG and
+    residual architectures", Frontiers in Neuroscience 13:95 (2019), doi:10.3389/fnins.2019.00095.
+    B. Han, G. Srinivasan, K. Roy, "RMP-SNN: residual membrane potential neuron for enabling deeper
+    high-accuracy and low-latency spiking neural network", CVPR (2020), arXiv:2003.01811.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import spikeloom as sl
+from spikeloom.recipes.convert_diehl2015_mnist import look, losses
+from spikeloom.recipes.convert_qcfs_cifar10 import build, cifar10
+from spikeloom.recipes.recipe import Promise, Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train and convert."""
+
+    images: Literal["cifar10", "mnist"] = "cifar10"
+    """What to classify."""
+    model: Literal["vgg", "resnet"] = "vgg"
+    """A small VGG or a small ResNet; those for mnist have about a third of the channels."""
+    epochs: int = 0
+    """Passes over the training images; 0 for 12, or 4 of mnist."""
+    batch: int = 128
+    """Images per batch."""
+    lr: float = 0.1
+    """Highest learning rate."""
+    gain: float = 1.0
+    """Factor of the thresholds where neurons are reset by subtraction."""
+    calibrated: int = 256
+    """Training images on which thresholds are measured."""
+    subset: int = 60_000
+    """Train on the first so many images."""
+    tested: int = 10_000
+    """Test on the first so many images."""
+    held_out: int = 0
+    """Judge on the last so many training images, held out, instead of the test images."""
+
+
+def main(options: Options, run: sl.train.Run) -> dict[str, float]:
+    """Train, convert with either reset, test all on the test images.
+
+    Args:
+        options: How to train.
+        run: Where to, with which seed, and where the data are.
+
+    Returns:
+        The accuracy of the ANN in percent, and what the spiking networks lose in points.
+    """
+    from torch import nn
+
+    sl.train.seed_everything(run.seed)
+    digits = options.images == "mnist"
+    options = replace(options, epochs=options.epochs or (4 if digits else 12))
+    task = sl.train.ImageTask(sl.data.mnist, margin=1) if digits else cifar10()
+    train, test = task.batches(options, run)
+    net = small(options.model) if digits else build(options.model, nn.ReLU)
+    ann = task.fit(net, train, test, options, run, label_smoothing=0.0 if digits else 0.1)
+    images, judged = task.scaled(train.tensors[0][: options.calibrated]), task.pairs(test)
+    steps = 64 if digits else 32
+    _, zero = sl.convert(net, images, method="spike-norm", steps=steps, reset="zero", test=judged)
+    snn, report = sl.convert(
+        net, images, method="spike-norm", steps=steps, gain=options.gain, test=judged
+    )
+    report.save(run.folder)
+    run.save_snapshot(look(snn, test, task))
+    return {
+        "ann_accuracy": ann,
+        **losses(zero, (steps // 2, steps), "zero_"),
+        **losses(report, (steps // 2, steps), "subtract_"),
+    }
+
+
+def small(model: str) -> nn.Module:
+    """The network for digits.
+
+    Args:
+        model: `"vgg"` or `"resnet"`.
+
+    Returns:
+        Takes `[B, 1, 28, 28]`, returns `[B, 10]`.
+    """
+    if model == "vgg":
+        return sl.models.VGG16(
+            blocks=((8,), (16, 16), (32, 32)), hidden=(), dropout=0.0, in_channels=1, image_size=28
+        )
+    return sl.models.ResNet20(blocks=(1, 1, 1), widths=(8, 16, 32), stride=2, in_channels=1)
+
+
+RECIPE = Recipe(
+    name="convert-spikenorm-cifar10",
+    summary="Small networks for CIFAR-10 or MNIST become spiking by Spike-Norm.",
+    paper="Sengupta et al. 2019, Frontiers in Neuroscience 13:95, doi:10.3389/fnins.2019.00095",
+    options=Options,
+    promises=tuple(
+        Promise(f"{reset}_loss_64", 0.5, "<=", "points", 20, when={"images": "mnist", "model": m})
+        for m in ("vgg", "resnet")
+        for reset in ("zero", "subtract")
+    ),
+    main=main,
+)
