@@ -66,7 +66,9 @@ def span(net, arrivals, sent, asked) -> float:
 
 def chronotron(net, arrivals, sent, asked) -> float:
     partners = partners_of(
-        *(torch.tensor([x], dtype=torch.float64) for x in (sent, asked)), 1 / TAU
+        torch.tensor([sent], dtype=torch.float64),
+        torch.tensor([asked], dtype=torch.float64),
+        1 / TAU,
     )
 
     def potential(t):
@@ -132,6 +134,7 @@ def test_a_silent_neuron_learns_a_train(rule, lr) -> None:
     targets = Events.from_times(torch.tensor([[[0.03, 0.08]]]).double(), WINDOW)
     update = RULES[rule](net, lr)
     assert len(update.learn(x, targets).time) == 0
+    out = targets
     for _ in range(150):
         out = update.learn(x, targets)
     torch.testing.assert_close(out.times(), targets.times(), rtol=0, atol=1e-3)
@@ -160,7 +163,7 @@ def test_the_tempotron_rule() -> None:
     x = patterns(6, 8)
     neuron = EventPropReadout(8, 1, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        neuron.weight += 1.5
+        neuron.weight.add_(1.5)
     v, _ = EventPropReadout.forward(neuron, x)
     threshold = float(v.detach().median())
     fires = torch.tensor([True, False] * 3)[:, None]

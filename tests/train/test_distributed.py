@@ -85,7 +85,7 @@ def test_killed_in_the_middle_and_resumed_it_ends_the_same(two: Path, tmp_path: 
 def test_another_number_of_processes_is_refused(two: Path) -> None:
     net = nn.Linear(2, 2)
     state = ShardedState(
-        net, torch.optim.Adam(net.parameters()), None, torch.Generator(), None, History(None)
+        net, torch.optim.Adam(net.parameters()), None, torch.Generator(), None, History(metric=None)
     )
     with pytest.raises(ValueError, match="--nproc-per-node=2"):
         state.load(two / "run" / "checkpoints")

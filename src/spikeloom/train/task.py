@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from spikeloom.train.meter import Meter, spike_watcher
 from spikeloom.train.pairs import Data, pairs
 
-Encode = Callable[[Tensor, torch.Generator], Tensor]
+Encode = Callable[[Tensor, torch.Generator], Any]
 Objective = Callable[[Tensor, Tensor], Tensor]
 
 

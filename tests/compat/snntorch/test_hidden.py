@@ -1,5 +1,8 @@
 """State on modules: whose it is, how long it lives, what a copy has."""
 
+# The old interface has attributes and arguments of many kinds.
+# pyright: reportCallIssue=false, reportArgumentType=false
+
 import copy
 import gc
 import io

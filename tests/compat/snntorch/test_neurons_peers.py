@@ -1,5 +1,8 @@
 """Side by side with snnTorch 1.0.0: outputs, states, gradients, checkpoints."""
 
+# The old interface has attributes and arguments of many kinds.
+# pyright: reportIndexIssue=false, reportAttributeAccessIssue=false
+
 import importlib
 import inspect
 import warnings

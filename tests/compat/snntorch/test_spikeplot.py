@@ -1,5 +1,8 @@
 """Plots on axes of the caller."""
 
+# The old interface has attributes and arguments of many kinds.
+# pyright: reportAttributeAccessIssue=false
+
 import matplotlib as mpl
 import pytest
 import torch

@@ -6,6 +6,7 @@ number of samples, as there, and not by the sum of their weights.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,8 +47,9 @@ class LossFunctions:
             return each
         return each.mean() if self.reduction == "mean" else each.sum()
 
+    @abstractmethod
     def _compute_loss(self, spk_out: Tensor, targets: Tensor) -> Tensor:
-        raise NotImplementedError
+        """The loss of every sample."""
 
     def _weighted(self, each: Tensor, targets: Tensor) -> Tensor:
         """A loss per sample and class, times the weight of the sample's class."""

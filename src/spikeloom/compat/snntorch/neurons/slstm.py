@@ -2,6 +2,7 @@ r"""A spiking LSTM, one step at a time."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -32,8 +33,9 @@ class Gated(SpikingNeuron):
 
         return model
 
+    @abstractmethod
     def _gates(self, x: Tensor, syn: Tensor, mem: Tensor) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError
+        """One step of the gates: the new current and membrane."""
 
 
 class SLSTM(Gated):
