@@ -119,7 +119,9 @@ with torch.no_grad():
     (mean, _), _ = net(encode(plane))
     (_, hidden), _ = net(encode(test_points[:1]))
 figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3), layout="constrained")
-left.imshow(mean.argmax(1).reshape(60, 60), extent=(0, 1, 0, 1), origin="lower", cmap="Pastel1")
+left.imshow(
+    mean.argmax(1).reshape(60, 60).numpy(), extent=(0, 1, 0, 1), origin="lower", cmap="Pastel1"
+)
 left.scatter(test_points[:, 0], test_points[:, 1], c=test_labels, s=3, cmap="Set1")
 right.plot(1e3 * hidden.time, hidden.index, "|", color="black", ms=4)
 right.set(xlabel="ms", ylabel="hidden neuron")

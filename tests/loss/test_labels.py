@@ -19,7 +19,7 @@ OBJECTIVES = [
     loss.temporal_mse,
     loss.tet,
 ]
-OF_TRAINS = {"spike_time", "van_rossum"}
+OF_TRAINS = {"spike_time", "van_rossum", "victor_purpura"}
 REGULARISERS = {"l1_rate", "l2_rate", "rate_bounds", "temporal_sparsity"}
 EVERY = pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda f: f.__name__)
 OUT, LABELS = torch.zeros(5, 3, 4), torch.tensor([0, 3, 1])

@@ -120,6 +120,7 @@ class SpikingLSTM(GatedNeuron):
             and x.dtype in (torch.float32, torch.float64)
             and x.numel() > 0
             and not torch.compiler.is_compiling()
+            and not torch.is_autocast_enabled(x.device.type)  # few processors have it in bfloat16
             and not (private.in_functorch() or private.in_forward_ad())  # torch.lstm cannot
         )
 
