@@ -15,6 +15,8 @@ batch normalisation, folded into the weights before the conversion (the paper do
 trains ten times longer), networks that two cores train in half an hour, membranes that start at
 half the threshold, constant input.
 
+The promised figures are targets: no full run has been measured yet.
+
 References:
     A. Sengupta, Y. Ye, R. Wang, C. Liu, K. Roy, "Going deeper in spiking neural networks: VGG and
     residual architectures", Frontiers in Neuroscience 13:95 (2019), doi:10.3389/fnins.2019.00095.

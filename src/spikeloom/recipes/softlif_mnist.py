@@ -14,6 +14,8 @@ milliseconds, in which the filters settle. Spikes fall between the time steps of
 Ours: biases that start at the threshold, images moved by up to one pixel, Adam. The paper's network
 for MNIST is trained layer by layer as an autoencoder first.
 
+The promised figures are targets: no full run has been measured yet.
+
 References:
     E. Hunsberger, C. Eliasmith, "Spiking deep networks with LIF neurons" (2015), arXiv:1510.08829.
 """

@@ -131,14 +131,15 @@ class _EventProp(torch.autograd.Function):
         early_unit: Tensor | None,
         early_offsets: Tensor | None,
     ) -> tuple[Tensor, ...]:
-        offsets, row, time, weight = (x.contiguous() for x in (offsets, row, time, weight))
+        offsets, row, time = (x.contiguous() for x in (offsets, row, time))
         count, size = v.shape
         double = weight.dtype == torch.float64
         feedback = back_weight is not None
         kind = Kind(double, feedback, neurons.peaks, neurons.readings > 0)
         shared: dict[str, Any] = {
-            "offsets": offsets, "time": time.double(), "row": row, "weight": weight,
-            "size": size, "limit": LIMIT, "read_count": neurons.readings,
+            "offsets": offsets, "time": time.double(), "row": row,
+            "weight": weight.contiguous(), "size": size, "limit": LIMIT,
+            "read_count": neurons.readings,
             "tau_mem": neurons.tau_mem, "tau_syn": neurons.tau_syn,
             "threshold": neurons.threshold, "window": neurons.window,
         }  # fmt: skip
@@ -175,7 +176,8 @@ class _EventProp(torch.autograd.Function):
             assert FULL in fired
             room = min(4 * room, LIMIT)
         spike_offsets = offsets_from(fired)
-        del shared["time"], given["time"]  # as large as the input, and made anew if it is needed
+        for large in ("time", "weight"):  # copies, made anew when they are needed
+            del shared[large], given[large]
         spike_time, spike_unit, spike_i = packed(
             fired, given, ("spike_time", "spike_unit", "spike_i")
         )
@@ -204,6 +206,7 @@ class _EventProp(torch.autograd.Function):
         neurons: Neurons = ctx.neurons
         (offsets, row, time, weight, spike_offsets, spike_time, spike_unit, spike_i,
          peak_time, peak_event, peak_rise, *back) = ctx.saved_tensors  # fmt: skip
+        weight = weight.contiguous()
         d_spike, d_v, d_i, d_peak, d_trace = grads[:5]
         count, size = len(offsets) - 1, weight.shape[1]
         spikes = {
