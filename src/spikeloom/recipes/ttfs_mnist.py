@@ -152,6 +152,6 @@ RECIPE = Recipe(
     summary="MNIST with at most one spike per neuron, trained by exact spike times.",
     paper="Mostafa 2017, IEEE TNNLS 29, doi:10.1109/TNNLS.2017.2726060",
     options=Options,
-    promises=(Promise("test_accuracy", 96.5, minutes=45, paper=97.55),),
+    promises=(Promise("test_accuracy", 96.5, minutes=10, paper=97.55),),
     main=main,
 )
