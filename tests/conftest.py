@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: the cores are shared
+os.environ["MPLBACKEND"] = "agg"  # before matplotlib: no test opens a window
 
 import pytest
 import torch

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import ast
-import os
 import runpy
 from pathlib import Path
-
-os.environ["MPLBACKEND"] = "agg"  # before matplotlib is imported: no test opens a window
 
 import pytest
 import torch

@@ -1,7 +1,3 @@
-import os
-
-os.environ["MPLBACKEND"] = "agg"  # before matplotlib is imported: no test opens a window
-
 from collections.abc import Iterator
 
 import matplotlib
