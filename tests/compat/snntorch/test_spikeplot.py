@@ -3,11 +3,8 @@
 # The old interface has attributes and arguments of many kinds.
 # pyright: reportAttributeAccessIssue=false
 
-import matplotlib as mpl
 import pytest
 import torch
-
-mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from spikeloom.compat.snntorch import spikeplot
