@@ -1,7 +1,7 @@
 """Recipes: one file, one result of one paper, with the figure that it promises.
 
-Every module here except `recipe` holds one `RECIPE`. None of them imports torch when it is
-imported, so that listing them takes no time.
+Every module here except `recipe` holds one `RECIPE`; the package `shared` holds what several use.
+None of them imports torch when it is imported, so that listing them takes no time.
 """
 
 from importlib import import_module
@@ -17,7 +17,7 @@ def recipes() -> list[Recipe]:
     Returns:
         They, sorted.
     """
-    modules = (m.name for m in iter_modules(__path__) if m.name != "recipe")
+    modules = (m.name for m in iter_modules(__path__) if m.name != "recipe" and not m.ispkg)
     found = [import_module(f"{__name__}.{name}").RECIPE for name in modules]
     return sorted(found, key=lambda recipe: recipe.name)
 

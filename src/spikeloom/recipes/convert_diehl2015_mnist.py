@@ -26,43 +26,29 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch import Generator, Tensor
-
-    from spikeloom.conversion.report import Report
+from spikeloom.recipes.shared.converting import look, losses
+from spikeloom.recipes.shared.training import OnImages
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnImages):
     """How to train and convert."""
 
     model: Literal["conv", "fc"] = "conv"
     """conv: 12c5-2s-64c5-2s-10. fc: 784-1200-1200-10."""
     epochs: int = 15
-    """Passes over the training images."""
     batch: int = 100
-    """Images per batch."""
     lr: float = 0.1
-    """Highest learning rate."""
     dropout: float = 0.5
     """Fraction of the activations that is dropped in training."""
     shift: int = 1
     """Pixels by which training images are moved at most, each at random."""
     calibrated: int = 512
     """Training images on which thresholds are measured."""
-    subset: int = 60_000
-    """Train on the first so many of the 60,000 images."""
-    tested: int = 10_000
-    """Test on the first so many of the 10,000 images."""
-    held_out: int = 0
-    """Judge on the last so many training images, held out, instead of the test images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -95,43 +81,6 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
         **losses(published, (16, 32), "published_"),
         **losses(report, (steps,), "mmse_"),
     }
-
-
-def losses(report: Report, steps: Sequence[int], prefix: str = "") -> dict[str, float]:
-    """What a converted network loses against the ANN.
-
-    Args:
-        report: Of the conversion, with labels.
-        steps: After how many steps.
-        prefix: Of the names.
-
-    Returns:
-        Points by name, such as `loss_32`.
-    """
-    curve = report.curve
-    assert curve is not None
-    return {f"{prefix}loss_{n}": curve.ann - curve.snn[n - 1] for n in steps}
-
-
-def look(
-    snn: sl.conversion.Converted, data: sl.data.Batches, task: sl.train.ImageTask, **how: Any
-) -> dict[str, Any]:
-    """What the report shows of a converted network, on the first thousand images.
-
-    Args:
-        snn: From `sl.convert`.
-        data: Images and labels.
-        task: How images are scaled.
-        **how: Further arguments of `sl.plot.snapshot`.
-
-    Returns:
-        For `run.save_snapshot`.
-    """
-
-    def encode(x: Tensor, generator: Generator) -> Tensor:
-        return snn.encode(task.scaled(x), generator=generator)
-
-    return sl.plot.snapshot(snn, *(t[:1000] for t in data.tensors), encode=encode, **how)
 
 
 RECIPE = Recipe(

@@ -26,15 +26,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import spikeloom as sl
-from spikeloom.recipes.convert_diehl2015_mnist import look, losses
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.converting import cifar10, look, losses
+from spikeloom.recipes.shared.training import OnImages
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnImages):
     """How to train and convert."""
 
     model: Literal["vgg", "resnet", "vgg16", "resnet20"] = "vgg"
@@ -45,19 +46,9 @@ class Options:
     levels: int = 8
     """L of the activation."""
     epochs: int = 12
-    """Passes over the training images."""
-    batch: int = 128
-    """Images per batch."""
     lr: float = 0.1
-    """Highest learning rate."""
     smoothing: float = 0.1
     """Share of the target that is spread over all classes."""
-    subset: int = 50_000
-    """Train on the first so many of the 50,000 images."""
-    tested: int = 10_000
-    """Test on the first so many of the 10,000 images."""
-    held_out: int = 0
-    """Judge on the last so many training images, held out, instead of the test images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -80,17 +71,6 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     report.save(run.folder)
     run.save_snapshot(look(snn, test, task, classes=sl.data.CIFAR10_CLASSES))
     return {"ann_accuracy": ann, **losses(report, (4, 8, 16, 32))}
-
-
-def cifar10() -> sl.train.ImageTask:
-    """CIFAR-10 with about zero mean and unit variance, moved and mirrored in training."""
-    return sl.train.ImageTask(
-        sl.data.cifar10,
-        mean=(0.4914, 0.4822, 0.4465),
-        std=(0.2470, 0.2435, 0.2616),
-        margin=4,
-        flip=True,
-    )
 
 
 def build(model: str, activation: type[nn.Module] | partial[nn.Module]) -> nn.Module:

@@ -30,16 +30,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import spikeloom as sl
-from spikeloom.recipes.convert_diehl2015_mnist import look, losses
-from spikeloom.recipes.convert_qcfs_cifar10 import build, cifar10
+from spikeloom.recipes.convert_qcfs_cifar10 import build
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.converting import cifar10, look, losses
+from spikeloom.recipes.shared.training import OnImages
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnImages):
     """How to train and convert."""
 
     images: Literal["cifar10", "mnist"] = "cifar10"
@@ -48,20 +49,11 @@ class Options:
     """A small VGG or a small ResNet; those for mnist have about a third of the channels."""
     epochs: int = 0
     """Passes over the training images; 0 for 12, or 4 of mnist."""
-    batch: int = 128
-    """Images per batch."""
     lr: float = 0.1
-    """Highest learning rate."""
     gain: float = 1.0
     """Factor of the thresholds where neurons are reset by subtraction."""
     calibrated: int = 256
     """Training images on which thresholds are measured."""
-    subset: int = 60_000
-    """Train on the first so many images."""
-    tested: int = 10_000
-    """Test on the first so many images."""
-    held_out: int = 0
-    """Judge on the last so many training images, held out, instead of the test images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:

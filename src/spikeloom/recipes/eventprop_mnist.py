@@ -22,33 +22,27 @@ from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import OnImages, digits, fit
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnImages):
     """How to train."""
 
     epochs: int = 3
-    """Passes over the training images, shifted ones included."""
+    batch: int = 100
+    lr: float = 5e-3
     shifts: bool = True
     """Learn every image also shifted by a pixel, up, down, left and right."""
     hidden: int = 350
     """Hidden neurons."""
-    batch: int = 100
-    """Images per batch."""
-    lr: float = 5e-3
-    """Highest learning rate of Adam; it rises over a fifth of the batches, then falls to zero."""
     latest: float = 20e-3
     """Seconds by which a black pixel would come after a white one."""
     sharpness: float = 20.0
     """Factor of the potentials in the cross entropy."""
-    subset: int = 60_000
-    """Train on the first so many of the 60,000 images."""
-    tested: int = 10_000
-    """Test on the first so many of the 10,000 images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -61,43 +55,18 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     Returns:
         The accuracy on the test images after the last epoch, in percent.
     """
-    from torch import optim
-
     sl.train.seed_everything(run.seed)
-    images, labels = (t[: options.subset] for t in sl.data.mnist("train", data=run.data))
+    train, test = digits().batches(options, run)
     if options.shifts:
-        images, labels = with_shifts(images, labels)
-    test_images, test_labels = (t[: options.tested] for t in sl.data.mnist("test", data=run.data))
-    batches = sl.data.Batches(images, labels, size=options.batch, seed=run.seed)
+        train = sl.data.Batches(*with_shifts(*train.tensors), size=options.batch, seed=run.seed)
     net = sl.models.Nowotny2025(
         784, options.hidden, 10, sharpness=options.sharpness, fan=100, reach=1.0
     )
     code = partial(encode, latest=options.latest)
-    history = sl.train.fit(
-        net,
-        train=batches,
-        test=sl.data.Batches(test_images, test_labels, size=500, shuffle=False),
-        encode=code,  # type: ignore[arg-type]
-        loss=net.loss,  # type: ignore[arg-type]
-        metric=net.accuracy,  # type: ignore[arg-type]
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(
-            optim.lr_scheduler.OneCycleLR,
-            max_lr=options.lr,
-            total_steps=options.epochs * len(batches),
-            pct_start=0.2,
-            div_factor=5,
-        ),
-        scheduler_step="batch",
-        clip=1.0,
-        epochs=options.epochs,
-        seed=run.seed,
-        run=run.folder,
-        resume=run.resume,
-        progress=run.progress,
+    history = fit(
+        net, train, test, options, run, encode=code, loss=net.loss, metric=net.accuracy, clip=1.0
     )
-    run.save_model(net)
-    run.save_snapshot(sl.plot.snapshot(net, test_images, test_labels, encode=code))
+    run.save_snapshot(sl.plot.snapshot(net, *test.tensors, encode=code))
     return {"test_accuracy": 100 * (history.test_metric or 0.0)}
 
 

@@ -24,27 +24,23 @@ from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import Training, fit, over_seeds
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Generator, Tensor
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Training):
     """How to train."""
 
+    epochs: int = 100
+    batch: int = 100
+    lr: float = 1e-2
     seeds: int = 5
     """Networks to train, from seeds that follow each other; the figure is their mean."""
-    epochs: int = 100
-    """Passes over the training points."""
     hidden: int = 120
     """Hidden neurons."""
-    batch: int = 100
-    """Points per batch."""
-    lr: float = 1e-2
-    """Highest learning rate of Adam; it rises over a fifth of the batches, then falls to zero."""
     latest: float = 30e-3
     """Time in seconds of the spike of a coordinate 1; that of 0 comes at once."""
     sharpness: float = 10.0
@@ -66,62 +62,40 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     Returns:
         The accuracy on the test points, in percent: mean, lowest and highest over the seeds.
     """
-    accuracies = []
-    for k in range(options.seeds):
-        folder = run.folder / f"seed-{run.seed + k}" if k else run.folder
-        accuracies.append(100 * train(options, run, run.seed + k, folder))
-    return {
-        "test_accuracy": sum(accuracies) / len(accuracies),
-        "lowest": min(accuracies),
-        "highest": max(accuracies),
-    }
+    return over_seeds(learn, options, run, options.seeds)
 
 
-def train(options: Options, run: sl.train.Run, seed: int, folder: Path) -> float:
+def learn(options: Options, run: sl.train.Run) -> float:
     """Train one network.
 
     Args:
         options: How to train.
-        run: The run.
-        seed: For everything random, the points included.
-        folder: Where its checkpoints and metrics go.
+        run: Where to, with which seed; the points depend on it.
 
     Returns:
         The fraction of the test points that it tells right.
     """
-    from torch import optim
-
-    sl.train.seed_everything(seed)
-    x, y = sl.data.yin_yang(options.samples, seed=1000 + seed)
-    test_x, test_y = sl.data.yin_yang(options.tested, seed=3000 + seed)
-    batches = sl.data.Batches(x, y, size=options.batch, seed=seed)
+    sl.train.seed_everything(run.seed)
+    points = sl.data.yin_yang(options.samples, seed=1000 + run.seed)
+    train = sl.data.Batches(*points, size=options.batch, seed=run.seed)
+    points = sl.data.yin_yang(options.tested, seed=3000 + run.seed)
+    test = sl.data.Batches(*points, size=500, shuffle=False)
     net = sl.models.Nowotny2025(5, options.hidden, 3, sharpness=options.sharpness, spread=0.8)
-    history = sl.train.fit(
-        net,
-        train=batches,
-        test=sl.data.Batches(test_x, test_y, size=500, shuffle=False),
-        encode=partial(encode, latest=options.latest),  # type: ignore[arg-type]
-        loss=net.loss,  # type: ignore[arg-type]
-        metric=net.accuracy,  # type: ignore[arg-type]
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(
-            optim.lr_scheduler.OneCycleLR,
-            max_lr=options.lr,
-            total_steps=options.epochs * len(batches),
-            pct_start=0.2,
-            div_factor=5,
-        ),
-        scheduler_step="batch",
-        clip=1.0,
-        epochs=options.epochs,
-        seed=seed,
-        run=folder,
-        resume=run.resume,
-        progress=run.progress,
+    code = partial(encode, latest=options.latest)
+    return (
+        fit(
+            net,
+            train,
+            test,
+            options,
+            run,
+            encode=code,
+            loss=net.loss,
+            metric=net.accuracy,
+            clip=1.0,
+        ).test_metric
+        or 0.0
     )
-    if folder == run.folder:
-        run.save_model(net)
-    return history.test_metric or 0.0
 
 
 def encode(x: Tensor, generator: Generator, *, latest: float) -> sl.spiketime.Events:

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import OnImages, digits, fit
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnImages):
     """How to train."""
 
     epochs: int = 3
-    """Passes over the training images."""
+    lr: float = 1e-2
     hidden: int = 500
     """Neurons in the hidden layer."""
     steps: int = 20
@@ -35,14 +36,6 @@ class Options:
     """Fraction of the membrane that remains after a step."""
     temperature: float = 1.5
     """Time steps of lead per unit of the logits. Higher ones bring earlier, less sure answers."""
-    batch: int = 128
-    """Images per batch."""
-    lr: float = 1e-2
-    """Highest learning rate of Adam; it rises over a fifth of the batches, then falls to zero."""
-    subset: int = 60_000
-    """Train on the first so many of the 60,000 images."""
-    tested: int = 10_000
-    """Test on the first so many of the 10,000 images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -57,12 +50,11 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
         comes, counted from 1; the mean number of spikes until then, input and network together; and
         the share of the images without an answer, in percent.
     """
-    from torch import nn, optim
+    from torch import nn
 
     sl.train.seed_everything(run.seed)
-    images, labels = (t[: options.subset] for t in sl.data.mnist("train", data=run.data))
-    test_images, test_labels = (t[: options.tested] for t in sl.data.mnist("test", data=run.data))
-    batches = sl.data.Batches(images, labels, size=options.batch, seed=run.seed)
+    task = digits(0.0, 1.0)
+    train, test = task.batches(options, run)
     net = sl.Sequential(
         nn.Flatten(),
         nn.Linear(784, options.hidden),
@@ -72,36 +64,18 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     )
 
     def encode(x: Tensor, generator: Generator | None = None) -> Tensor:
-        return sl.encode.latency(x.float() / 255, options.steps, threshold=options.darkest)
+        return sl.encode.latency(task.scaled(x), options.steps, threshold=options.darkest)
 
-    history = sl.train.fit(
-        net,
-        train=batches,
-        test=sl.data.Batches(test_images, test_labels, size=500, shuffle=False),
-        encode=encode,
-        loss=partial(sl.loss.temporal_ce, temperature=options.temperature),
-        metric=sl.metric.temporal_accuracy,
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(
-            optim.lr_scheduler.OneCycleLR,
-            max_lr=options.lr,
-            total_steps=options.epochs * len(batches),
-            pct_start=0.2,
-            div_factor=5,
-        ),
-        scheduler_step="batch",
-        epochs=options.epochs,
-        seed=run.seed,
-        run=run.folder,
-        resume=run.resume,
-        progress=run.progress,
+    loss = partial(sl.loss.temporal_ce, temperature=options.temperature)
+    history = fit(
+        net, train, test, options, run, encode=encode, loss=loss, metric=sl.metric.temporal_accuracy
     )
-    run.save_model(net)
     # The page takes the neuron with most spikes: here only the first one to fire may go on.
     first = sl.Sequential(net, sl.WinnerTakeAll(lasting=True))
-    run.save_snapshot(sl.plot.snapshot(first, test_images, test_labels, encode=encode))
-    costs = [cost(net, encode(x)) for x in test_images.split(500)]
-    step, spikes, silent = (sum(c) / len(test_images) for c in zip(*costs, strict=True))
+    run.save_snapshot(sl.plot.snapshot(first, *test.tensors, encode=encode))
+    images = test.tensors[0]
+    costs = [cost(net, encode(x)) for x in images.split(500)]
+    step, spikes, silent = (sum(c) / len(images) for c in zip(*costs, strict=True))
     return {
         "test_accuracy": 100 * history.test_metric,
         "decision_step": step,

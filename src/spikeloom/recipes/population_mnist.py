@@ -8,25 +8,23 @@ Fashion-MNIST, where 500 instead of 10 output neurons raise 61.9 % to 82.7 %, al
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import OnImages, digits, fit
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Generator, Tensor
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnImages):
     """How to train."""
 
     epochs: int = 2
-    """Passes over the training images."""
     population: int = 50
     """Output neurons per digit; a second network has one."""
     hidden: int = 1000
@@ -35,14 +33,6 @@ class Options:
     """Time steps T for which an image is shown."""
     beta: float = 0.5
     """Fraction of the membrane that remains after a step; of no effect in a single one."""
-    batch: int = 128
-    """Images per batch."""
-    lr: float = 1e-3
-    """Highest learning rate of Adam; it rises over a fifth of the batches, then falls to zero."""
-    subset: int = 60_000
-    """Train on the first so many of the 60,000 images."""
-    tested: int = 10_000
-    """Test on the first so many of the 10,000 images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -57,29 +47,27 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
         The accuracies on the test images, in percent: with populations, and with one neuron per
         digit.
     """
-    many = train(options, run, options.population, run.folder)
-    one = train(options, run, 1, run.folder / "one-neuron")
+    many = learn(options, run, options.population)
+    one = learn(options, replace(run, folder=run.folder / "one-neuron"), 1)
     return {"test_accuracy": 100 * many, "one_neuron_accuracy": 100 * one}
 
 
-def train(options: Options, run: sl.train.Run, population: int, folder: Path) -> float:
+def learn(options: Options, run: sl.train.Run, population: int) -> float:
     """Train one network.
 
     Args:
         options: How to train.
-        run: The run.
+        run: Where to, with which seed.
         population: Output neurons per digit.
-        folder: Where its checkpoints and metrics go.
 
     Returns:
         The fraction of the test images that it reads.
     """
-    from torch import nn, optim
+    from torch import nn
 
     sl.train.seed_everything(run.seed)
-    images, labels = (t[: options.subset] for t in sl.data.mnist("train", data=run.data))
-    test_images, test_labels = (t[: options.tested] for t in sl.data.mnist("test", data=run.data))
-    batches = sl.data.Batches(images, labels, size=options.batch, seed=run.seed)
+    task = digits()
+    train, test = task.batches(options, run)
     net = sl.Sequential(
         nn.Flatten(),
         nn.Linear(784, options.hidden),
@@ -89,36 +77,16 @@ def train(options: Options, run: sl.train.Run, population: int, folder: Path) ->
     )
 
     def encode(x: Tensor, generator: Generator) -> Tensor:
-        return sl.encode.constant((x.float() / 255 - 0.1307) / 0.3081, steps=options.steps)
+        return sl.encode.constant(task.scaled(x), steps=options.steps)
 
-    history = sl.train.fit(
-        net,
-        train=batches,
-        test=sl.data.Batches(test_images, test_labels, size=500, shuffle=False),
-        encode=encode,
-        loss=partial(sl.loss.count_mse, population=population),
-        metric=partial(sl.metric.accuracy, population=population),
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(
-            optim.lr_scheduler.OneCycleLR,
-            max_lr=options.lr,
-            total_steps=options.epochs * len(batches),
-            pct_start=0.2,
-            div_factor=5,
-        ),
-        scheduler_step="batch",
-        epochs=options.epochs,
-        seed=run.seed,
-        run=folder,
-        resume=run.resume,
-        progress=run.progress,
+    loss, metric = (
+        partial(f, population=population) for f in (sl.loss.count_mse, sl.metric.accuracy)
     )
-    if folder == run.folder:
-        run.save_model(net)
-        # The page looks for one output per class: the share of its population that fires.
-        share = (nn.Unflatten(1, (10, population)), nn.AvgPool1d(population), nn.Flatten())
-        voting = sl.Sequential(net, *share)
-        run.save_snapshot(sl.plot.snapshot(voting, test_images, test_labels, encode=encode))
+    history = fit(net, train, test, options, run, encode=encode, loss=loss, metric=metric)
+    # The page looks for one output per class: the share of its population that fires.
+    share = (nn.Unflatten(1, (10, population)), nn.AvgPool1d(population), nn.Flatten())
+    voting = sl.Sequential(net, *share)
+    run.save_snapshot(sl.plot.snapshot(voting, *test.tensors, encode=encode))
     return history.test_metric
 
 

@@ -8,30 +8,27 @@ time steps; ten more of them, one per digit, vote by firing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import Training, fit
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Training):
     """How to train."""
 
     epochs: int = 30
-    """Passes over the 1,438 training images."""
+    batch: int = 32
+    lr: float = 2e-3
     hidden: int = 256
     """Neurons in the hidden layer."""
     steps: int = 15
     """Time steps for which an image is shown."""
-    batch: int = 32
-    """Images per batch."""
-    lr: float = 2e-3
-    """Learning rate of Adam, at the start; it falls to zero along a cosine."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -44,11 +41,12 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     Returns:
         The accuracy on the test digits, in percent.
     """
-    from torch import nn, optim
+    from torch import nn
 
     sl.train.seed_everything(run.seed)
     images, labels = sl.data.digits("train", seed=run.seed)
-    test_images, test_labels = sl.data.digits("test", seed=run.seed)
+    train = sl.data.Batches(images, labels, size=options.batch, seed=run.seed)
+    test = sl.data.Batches(*sl.data.digits("test", seed=run.seed), size=500, shuffle=False)
 
     net = sl.Sequential(
         nn.Flatten(),
@@ -61,23 +59,10 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     def encode(x: Tensor, generator: Generator) -> Tensor:
         return sl.encode.constant(x.float() / 16, steps=options.steps)
 
-    history = sl.train.fit(
-        net,
-        train=sl.data.Batches(images, labels, size=options.batch, seed=run.seed),
-        test=sl.data.Batches(test_images, test_labels, size=500, shuffle=False),
-        encode=encode,
-        loss=sl.loss.count_ce,
-        metric=sl.metric.accuracy,
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(optim.lr_scheduler.CosineAnnealingLR, T_max=options.epochs),
-        epochs=options.epochs,
-        seed=run.seed,
-        run=run.folder,
-        resume=run.resume,
-        progress=run.progress,
+    history = fit(
+        net, train, test, options, run, encode=encode, loss=sl.loss.count_ce, schedule="cosine"
     )
-    run.save_model(net)
-    run.save_snapshot(sl.plot.snapshot(net, test_images, test_labels, encode=encode))
+    run.save_snapshot(sl.plot.snapshot(net, *test.tensors, encode=encode))
     return {"test_accuracy": 100 * history.test_metric}
 
 

@@ -8,32 +8,24 @@ with, all learned. Ten leaky integrators say after the last row which digit it w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import OnImages, digits, fit
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnImages):
     """How to train."""
 
     epochs: int = 5
-    """Passes over the training images."""
+    lr: float = 3e-3
     hidden: int = 256
     """Recurrent neurons."""
-    batch: int = 128
-    """Images per batch."""
-    lr: float = 3e-3
-    """Highest learning rate of Adam; it rises over a fifth of the batches, then falls to zero."""
-    subset: int = 60_000
-    """Train on the first so many of the 60,000 images."""
-    tested: int = 10_000
-    """Test on the first so many of the 10,000 images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -46,39 +38,13 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     Returns:
         The accuracy on the test images, in percent.
     """
-    from torch import optim
-
     sl.train.seed_everything(run.seed)
-    images, labels = (t[: options.subset] for t in sl.data.mnist("train", data=run.data))
-    test_images, test_labels = (t[: options.tested] for t in sl.data.mnist("test", data=run.data))
-    batches = sl.data.Batches(images, labels, size=options.batch, seed=run.seed)
+    train, test = digits().batches(options, run)
     net = build(options)
-
-    history = sl.train.fit(
-        net,
-        train=batches,
-        test=sl.data.Batches(test_images, test_labels, size=500, shuffle=False),
-        encode=rows,
-        loss=last_ce,
-        metric=last_accuracy,
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(
-            optim.lr_scheduler.OneCycleLR,
-            max_lr=options.lr,
-            total_steps=options.epochs * len(batches),
-            pct_start=0.2,
-            div_factor=5,
-        ),
-        scheduler_step="batch",
-        clip=1.0,
-        epochs=options.epochs,
-        seed=run.seed,
-        run=run.folder,
-        resume=run.resume,
-        progress=run.progress,
+    history = fit(
+        net, train, test, options, run, encode=rows, loss=last_ce, metric=last_accuracy, clip=1.0
     )
-    run.save_model(net)
-    run.save_snapshot(sl.plot.snapshot(net, test_images, test_labels, encode=rows))
+    run.save_snapshot(sl.plot.snapshot(net, *test.tensors, encode=rows))
     return {"test_accuracy": 100 * history.test_metric}
 
 
@@ -119,7 +85,7 @@ def rows(images: Tensor, generator: Generator) -> Tensor:
     Returns:
         `[28, B, 28]`, of mean 0 and variance 1 over the data set.
     """
-    return ((images.float() / 255 - 0.1307) / 0.3081).squeeze(1).transpose(0, 1)
+    return digits().scaled(images).squeeze(1).transpose(0, 1)
 
 
 def last_ce(v: Tensor, labels: Tensor) -> Tensor:

@@ -13,22 +13,23 @@ snnTorch's first tutorial on regression, which has this task, reports a mean err
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import Training, fit
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Training):
     """How to train."""
 
     epochs: int = 60
-    """Passes over the training curves."""
+    batch: int = 16
+    lr: float = 1e-2
     curves: int = 4096
     """Curves to train on."""
     tested: int = 1000
@@ -41,10 +42,6 @@ class Options:
     """Fraction of a hidden membrane that remains after a step, to start with."""
     beta_out: float = 0.6
     """The same for the read-out, whose membrane follows the curve."""
-    batch: int = 16
-    """Curves per batch."""
-    lr: float = 1e-2
-    """Highest learning rate of Adam; it rises over a fifth of the batches, then falls to zero."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -59,38 +56,16 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
         curves themselves lie between 0 and 1.
     """
     import torch
-    from torch import optim
 
     sl.train.seed_everything(run.seed)
     generator = torch.Generator().manual_seed(run.seed)
-    x, y = lines(options.curves, options.steps, generator)
-    test_x, test_y = lines(options.tested, options.steps, generator)
-    batches = sl.data.Batches(x, y, size=options.batch, seed=run.seed)
-    net = build(options)
-
-    sl.train.fit(
-        net,
-        train=batches,
-        test=sl.data.Batches(test_x, test_y, size=500, shuffle=False),
-        encode=time_first,
-        loss=membrane_error,
-        metric=None,
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(
-            optim.lr_scheduler.OneCycleLR,
-            max_lr=options.lr,
-            total_steps=options.epochs * len(batches),
-            pct_start=0.2,
-            div_factor=5,
-        ),
-        scheduler_step="batch",
-        epochs=options.epochs,
-        seed=run.seed,
-        run=run.folder,
-        resume=run.resume,
-        progress=run.progress,
+    train = sl.data.Batches(
+        *lines(options.curves, options.steps, generator), size=options.batch, seed=run.seed
     )
-    run.save_model(net)
+    test_x, test_y = lines(options.tested, options.steps, generator)
+    test = sl.data.Batches(test_x, test_y, size=500, shuffle=False)
+    net = build(options)
+    fit(net, train, test, options, run, encode=time_first, loss=membrane_error, metric=None)
     with torch.inference_mode():
         v, _ = net(time_first(test_x))
     error = v - time_first(test_y)

@@ -9,11 +9,11 @@ convolution is computed once and not at every step.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import OnImages, digits, fit
 from spikeloom.recipes.snn_fc_mnist import mean_membrane_ce
 
 if TYPE_CHECKING:
@@ -21,23 +21,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnImages):
     """How to train."""
 
     epochs: int = 2
-    """Passes over the training images."""
+    lr: float = 3e-3
     steps: int = 8
     """Time steps T for which an image is shown."""
     beta: float = 0.5
     """Fraction of the membrane that remains after a step."""
-    batch: int = 128
-    """Images per batch."""
-    lr: float = 3e-3
-    """Highest learning rate of Adam; it rises over a fifth of the batches, then falls to zero."""
-    subset: int = 60_000
-    """Train on the first so many of the 60,000 images."""
-    tested: int = 10_000
-    """Test on the first so many of the 10,000 images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -50,12 +42,11 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     Returns:
         The accuracy on the test images, in percent.
     """
-    from torch import nn, optim
+    from torch import nn
 
     sl.train.seed_everything(run.seed)
-    images, labels = (t[: options.subset] for t in sl.data.mnist("train", data=run.data))
-    test_images, test_labels = (t[: options.tested] for t in sl.data.mnist("test", data=run.data))
-    batches = sl.data.Batches(images, labels, size=options.batch, seed=run.seed)
+    task = digits()
+    train, test = task.batches(options, run)
     net = sl.Sequential(
         nn.Conv2d(1, 12, 5), nn.MaxPool2d(2), sl.LIF(beta=options.beta),
         nn.Conv2d(12, 64, 5), nn.MaxPool2d(2), sl.LIF(beta=options.beta),
@@ -63,32 +54,10 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     )  # fmt: skip
 
     def encode(x: Tensor, generator: Generator) -> Tensor:
-        return sl.encode.constant((x.float() / 255 - 0.1307) / 0.3081, steps=options.steps)
+        return sl.encode.constant(task.scaled(x), steps=options.steps)
 
-    history = sl.train.fit(
-        net,
-        train=batches,
-        test=sl.data.Batches(test_images, test_labels, size=500, shuffle=False),
-        encode=encode,
-        loss=mean_membrane_ce,
-        metric=sl.metric.accuracy,
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(
-            optim.lr_scheduler.OneCycleLR,
-            max_lr=options.lr,
-            total_steps=options.epochs * len(batches),
-            pct_start=0.2,
-            div_factor=5,
-        ),
-        scheduler_step="batch",
-        epochs=options.epochs,
-        seed=run.seed,
-        run=run.folder,
-        resume=run.resume,
-        progress=run.progress,
-    )
-    run.save_model(net)
-    run.save_snapshot(sl.plot.snapshot(net, test_images, test_labels, encode=encode))
+    history = fit(net, train, test, options, run, encode=encode, loss=mean_membrane_ce)
+    run.save_snapshot(sl.plot.snapshot(net, *test.tensors, encode=encode))
     return {"test_accuracy": 100 * history.test_metric}
 
 

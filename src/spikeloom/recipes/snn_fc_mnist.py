@@ -9,24 +9,21 @@ network of snnTorch's fifth tutorial, whose text reports 93.87 % after one epoch
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import OnImages, digits, fit, over_seeds
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Generator, Tensor
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnImages):
     """How to train."""
 
-    epochs: int = 1
-    """Passes over the training images."""
+    lr: float = 1.5e-3
     seeds: int = 3
     """Networks to train, from seeds that follow each other; the figure is their mean."""
     hidden: int = 1000
@@ -35,14 +32,6 @@ class Options:
     """Time steps T for which an image is shown."""
     beta: float = 0.95
     """Fraction of the membrane that remains after a step."""
-    batch: int = 128
-    """Images per batch."""
-    lr: float = 1.5e-3
-    """Highest learning rate of Adam; it rises over a fifth of the batches, then falls to zero."""
-    subset: int = 60_000
-    """Train on the first so many of the 60,000 images."""
-    tested: int = 10_000
-    """Test on the first so many of the 10,000 images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -56,35 +45,24 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     Returns:
         The accuracy on the test images, in percent: mean, lowest and highest over the seeds.
     """
-    accuracies = []
-    for k in range(options.seeds):
-        folder = run.folder / f"seed-{run.seed + k}" if k else run.folder
-        accuracies.append(100 * train(options, run, run.seed + k, folder))
-    return {
-        "test_accuracy": sum(accuracies) / len(accuracies),
-        "lowest": min(accuracies),
-        "highest": max(accuracies),
-    }
+    return over_seeds(learn, options, run, options.seeds)
 
 
-def train(options: Options, run: sl.train.Run, seed: int, folder: Path) -> float:
+def learn(options: Options, run: sl.train.Run) -> float:
     """Train one network.
 
     Args:
         options: How to train.
-        run: The run.
-        seed: For everything random.
-        folder: Where its checkpoints and metrics go.
+        run: Where to, with which seed.
 
     Returns:
         The fraction of the test images that it reads.
     """
-    from torch import nn, optim
+    from torch import nn
 
-    sl.train.seed_everything(seed)
-    images, labels = (t[: options.subset] for t in sl.data.mnist("train", data=run.data))
-    test_images, test_labels = (t[: options.tested] for t in sl.data.mnist("test", data=run.data))
-    batches = sl.data.Batches(images, labels, size=options.batch, seed=seed)
+    sl.train.seed_everything(run.seed)
+    task = digits()
+    train, test = task.batches(options, run)
     net = sl.Sequential(
         nn.Flatten(),
         nn.Linear(784, options.hidden),
@@ -94,33 +72,10 @@ def train(options: Options, run: sl.train.Run, seed: int, folder: Path) -> float
     )
 
     def encode(x: Tensor, generator: Generator) -> Tensor:
-        return sl.encode.constant((x.float() / 255 - 0.1307) / 0.3081, steps=options.steps)
+        return sl.encode.constant(task.scaled(x), steps=options.steps)
 
-    history = sl.train.fit(
-        net,
-        train=batches,
-        test=sl.data.Batches(test_images, test_labels, size=500, shuffle=False),
-        encode=encode,
-        loss=mean_membrane_ce,
-        metric=sl.metric.accuracy,
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(
-            optim.lr_scheduler.OneCycleLR,
-            max_lr=options.lr,
-            total_steps=options.epochs * len(batches),
-            pct_start=0.2,
-            div_factor=5,
-        ),
-        scheduler_step="batch",
-        epochs=options.epochs,
-        seed=seed,
-        run=folder,
-        resume=run.resume,
-        progress=run.progress,
-    )
-    if folder == run.folder:
-        run.save_model(net)
-        run.save_snapshot(sl.plot.snapshot(net, test_images, test_labels, encode=encode))
+    history = fit(net, train, test, options, run, encode=encode, loss=mean_membrane_ce)
+    run.save_snapshot(sl.plot.snapshot(net, *test.tensors, encode=encode))
     return history.test_metric
 
 

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import OnImages, digits, fit
 from spikeloom.recipes.snn_fc_mnist import mean_membrane_ce
 
 if TYPE_CHECKING:
@@ -35,15 +36,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnImages):
     """How to train and run."""
 
     epochs: int = 20
-    """Passes over the training images."""
     batch: int = 100
-    """Images per batch."""
     lr: float = 2e-3
-    """Highest learning rate of Adam; it rises over a fifth of the batches, then falls to zero."""
     noise: float = 10.0
     """Standard deviation of the noise on the rates in training, hertz."""
     shift: int = 1
@@ -60,12 +58,6 @@ class Options:
     """Milliseconds for which an image is shown to the spiking network."""
     settle: int = 30
     """Milliseconds that are left out of the average."""
-    subset: int = 60_000
-    """Train on the first so many of the 60,000 images."""
-    tested: int = 10_000
-    """Test on the first so many of the 10,000 images."""
-    held_out: int = 0
-    """Judge on the last so many training images, held out, instead of the test images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -78,7 +70,7 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     Returns:
         The accuracy of the rate network in percent, and what the spiking network loses in points.
     """
-    from torch import nn, optim
+    from torch import nn
 
     sl.train.seed_everything(run.seed)
     amplitude = 0.01
@@ -92,7 +84,7 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
         hidden[1], neurons(), sl.Noise(options.noise * amplitude),
         nn.Linear(200, 10),
     )  # fmt: skip
-    task = sl.train.ImageTask(sl.data.mnist, margin=options.shift)
+    task = digits(0.0, 1.0, test_batch=50)
     train, test = task.batches(options, run)
 
     def encode(x: Tensor, generator: Generator) -> Tensor:
@@ -100,28 +92,7 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
             x = sl.data.crop_randomly(x, options.shift, generator=generator)
         return task.scaled(x)[None]
 
-    history = sl.train.fit(
-        net,
-        train,
-        test,
-        encode=encode,
-        loss=mean_membrane_ce,
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(
-            optim.lr_scheduler.OneCycleLR,
-            max_lr=options.lr,
-            total_steps=options.epochs * len(train),
-            pct_start=0.2,
-            div_factor=5,
-        ),
-        scheduler_step="batch",
-        epochs=options.epochs,
-        seed=run.seed,
-        run=run.folder,
-        resume=run.resume,
-        progress=run.progress,
-    )
-    run.save_model(net)
+    history = fit(net, train, test, options, run, encode=encode, loss=mean_membrane_ce)
     spiking = sl.conversion.spiking_lif(net, tau_syn=options.tau_syn)
 
     def shown(x: Tensor, generator: Generator) -> Tensor:

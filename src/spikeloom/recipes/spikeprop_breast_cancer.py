@@ -21,33 +21,25 @@ References:
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.splits import OnSplits, encode, halves, learn
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnSplits):
     """How to train."""
 
-    seeds: int = 5
-    """Splits into training and test half, each with a network of its own."""
     epochs: int = 6
-    """Passes over the 284 training tumours."""
     lr: float = 5e-4
-    """Learning rate at the start, per millisecond squared of error; it falls to zero."""
     fields: int = 6
-    """Receptive fields per measurement."""
-    beta: float = 1.0
-    """How narrow they are."""
     hidden: int = 15
-    """Hidden neurons."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -72,14 +64,12 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     for seed in range(run.seed, run.seed + options.seeds):
         train, test = halves(label, torch.Generator().manual_seed(seed))
         middle, spread = x[train].mean(0), 2.5 * x[train].std(0)
-        for rows in (train, test):
-            parts.append((encode(x[rows], middle - spread, middle + spread, options), label[rows]))
-    times, labels = (torch.stack(t) for t in zip(*parts[::2], strict=True))
-    test_times, test_labels = (torch.stack(t) for t in zip(*parts[1::2], strict=True))
+        times = encode(x, middle - spread, middle + spread, options, references=1)
+        parts.append(((times[train], label[train]), (times[test], label[test])))
 
     generator = torch.Generator().manual_seed(run.seed)
     net = sl.models.Bohte2002(
-        times.shape[-1],
+        x.shape[1] * options.fields + 1,
         hidden=options.hidden,
         out_features=2,
         inhibitory=1,
@@ -87,29 +77,9 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
         members=options.seeds,
         generator=generator,
     )
-    started = time.monotonic()
-    targets = sl.spiketime.label_times(labels, 2, early=12e-3, late=16e-3)
-    update = sl.spiketime.SpikePropUpdate(net, lr=options.lr)
-    members = torch.arange(options.seeds)
-    for epoch in range(options.epochs):
-        for group in update.param_groups:
-            group["lr"] = options.lr * (1 - epoch / options.epochs)
-        for row in torch.rand(labels.shape, generator=generator).argsort(1).T:
-            shown, wanted = times[members, row], targets[members, row]
-            update.learn(shown[:, None], wanted[:, None])
-    seconds = time.monotonic() - started
+    figures = learn(net, parts, options, generator)
     run.save_model(net)
-    with torch.no_grad():
-        test, train = (
-            100 * (sl.spiketime.earliest(net(t)) == y).float().mean(1)
-            for t, y in ((test_times, test_labels), (times, labels))
-        )
-    return {
-        "test_accuracy": float(test.mean()),
-        "test_deviation": float(test.std()) if options.seeds > 1 else 0.0,
-        "train_accuracy": float(train.mean()),
-        "seconds": seconds,
-    }
+    return figures
 
 
 def tumours() -> tuple[Tensor, Tensor]:
@@ -132,44 +102,6 @@ def tumours() -> tuple[Tensor, Tensor]:
         ) from error
     x, label = load_breast_cancer(return_X_y=True)
     return torch.as_tensor(x, dtype=torch.float32), torch.as_tensor(label, dtype=torch.int64)
-
-
-def halves(label: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Cut every class into halves at random.
-
-    Args:
-        label: `[N]`.
-        generator: Source of the randomness.
-
-    Returns:
-        Row numbers of the two halves; of odd classes the second has one more.
-    """
-    import torch
-
-    rows = [(label == k).nonzero().squeeze(1) for k in label.unique()]
-    rows = [r[torch.randperm(len(r), generator=generator)] for r in rows]
-    return torch.cat([r[: len(r) // 2] for r in rows]), torch.cat([r[len(r) // 2 :] for r in rows])
-
-
-def encode(x: Tensor, low: Tensor, high: Tensor, options: Options) -> Tensor:
-    """Spike times of the receptive fields and of a reference neuron.
-
-    Args:
-        x: Measurements, `[N, 30]`; those outside the range count as its ends.
-        low: Lower end of the range, `[30]`.
-        high: Upper end, `[30]`.
-        options: How many fields, and how narrow.
-
-    Returns:
-        Seconds, `[N, 30 * fields + 1]`.
-    """
-    from torch.nn.functional import pad
-
-    inside = x.clamp(low, high)
-    times = sl.encode.population_times(
-        inside, options.fields, low=low, high=high, beta=options.beta, latest=10e-3
-    )
-    return pad(times.flatten(1), (0, 1))
 
 
 RECIPE = Recipe(

@@ -25,30 +25,26 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import OnImages, digits, fit
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnImages):
     """How to train."""
 
     model: Literal["mlp", "cnn"] = "mlp"
     """mlp: 784-800-10. cnn: 15C5-P2-40C5-P2-300-10, with average pooling."""
     epochs: int = 20
-    """Passes over the training images."""
+    batch: int = 100
     steps: int = 8
     """Time steps T for which an image is shown."""
-    batch: int = 100
-    """Images per batch."""
-    lr: float = 1e-3
-    """Learning rate of Adam, at the start; it falls to zero along a cosine."""
     dropout: float = 0.5
     """Fraction of the spikes lost before each linear layer above the first layer."""
     shift: int = 1
@@ -57,10 +53,6 @@ class Options:
     """Fraction of the membrane that remains after a step without a spike."""
     threshold: float = 0.5
     """Firing threshold."""
-    subset: int = 60_000
-    """Train on the first so many of the 60,000 images."""
-    tested: int = 10_000
-    """Test on the first so many of the 10,000 images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -73,35 +65,18 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     Returns:
         The accuracy on the test images after the last epoch, in percent.
     """
-    from torch import optim
-
     sl.train.seed_everything(run.seed)
-    images, labels = (t[: options.subset] for t in sl.data.mnist("train", data=run.data))
-    test_images, test_labels = (t[: options.tested] for t in sl.data.mnist("test", data=run.data))
+    task = digits(0.0, 1.0)
+    train, test = task.batches(options, run)
     net = build(options)
 
     def encode(x: Tensor, generator: Generator) -> Tensor:
         if net.training and options.model == "mlp":
             x = sl.data.crop_randomly(x, options.shift, generator=generator)
-        return sl.encode.rate(x.float() / 255, steps=options.steps, generator=generator)
+        return sl.encode.rate(task.scaled(x), steps=options.steps, generator=generator)
 
-    history = sl.train.fit(
-        net,
-        train=sl.data.Batches(images, labels, size=options.batch, seed=run.seed),
-        test=sl.data.Batches(test_images, test_labels, size=500, shuffle=False),
-        encode=encode,
-        loss=rate_loss,
-        metric=sl.metric.accuracy,
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(optim.lr_scheduler.CosineAnnealingLR, T_max=options.epochs),
-        epochs=options.epochs,
-        seed=run.seed,
-        run=run.folder,
-        resume=run.resume,
-        progress=run.progress,
-    )
-    run.save_model(net)
-    run.save_snapshot(sl.plot.snapshot(net, test_images, test_labels, encode=encode))
+    history = fit(net, train, test, options, run, encode=encode, loss=rate_loss, schedule="cosine")
+    run.save_snapshot(sl.plot.snapshot(net, *test.tensors, encode=encode))
     return {"test_accuracy": 100 * history.test_metric}
 
 

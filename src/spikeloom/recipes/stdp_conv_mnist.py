@@ -26,20 +26,23 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import OnImages, digits, fit
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to train."""
+class Options(OnImages):
+    """How to train; epochs, batch and learning rate are those of the read-out."""
 
+    epochs: int = 10
+    batch: int = 100
+    lr: float = 2e-3
     maps: int = 32
     """Features."""
     threshold: float = 15.0
@@ -50,14 +53,6 @@ class Options:
     """Images from which the features learn."""
     a_plus: float = 0.02
     """Rate at which synapses grow; they shrink at three quarters of it."""
-    epochs: int = 10
-    """Passes of the read-out over the training images."""
-    lr: float = 2e-3
-    """Learning rate of the read-out's Adam, at the start; it falls to zero along a cosine."""
-    subset: int = 60_000
-    """Train on the first so many of the 60,000 images."""
-    tested: int = 10_000
-    """Test on the first so many of the 10,000 images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -72,40 +67,34 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
         weights are 0 or 1, 0 if all are a half.
     """
     import torch
-    from torch import nn, optim
+    from torch import nn
     from torch.nn.functional import cross_entropy
 
     sl.train.seed_everything(run.seed)
-    images, labels = (t[: options.subset] for t in sl.data.mnist("train", data=run.data))
-    test_images, test_labels = (t[: options.tested] for t in sl.data.mnist("test", data=run.data))
+    train, test = digits().batches(options, run)
     generator = torch.Generator().manual_seed(run.seed)
     conv = nn.Conv2d(2, options.maps, 5, bias=False)
     nn.init.trunc_normal_(conv.weight, 0.8, 0.05, 0.0, 1.0, generator=generator)
-    learn(conv, images[: options.stdp_images], options, run, generator)
+    learn(conv, train.tensors[0][: options.stdp_images], options, run, generator)
 
-    x, test_x = (features(conv, i, options, run) for i in (images, test_images))
+    x, test_x = (features(conv, b.tensors[0], options, run) for b in (train, test))
     readout = sl.Sequential(nn.Flatten(), nn.Linear(x[0].numel(), 10))
-    history = sl.train.fit(
+    history = fit(
         readout,
-        train=sl.data.Batches(x, labels, size=100, seed=run.seed),
-        test=sl.data.Batches(test_x, test_labels, size=500, shuffle=False),
+        sl.data.Batches(x, train.tensors[1], size=options.batch, seed=run.seed),
+        sl.data.Batches(test_x, test.tensors[1], size=500, shuffle=False),
+        options,
+        run,
+        schedule="cosine",
         encode=lambda x, generator: sl.encode.constant(x.float() / options.steps, steps=1),
         loss=lambda out, labels: cross_entropy(out.sum(0), labels),
-        metric=sl.metric.accuracy,
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(optim.lr_scheduler.CosineAnnealingLR, T_max=options.epochs),
-        epochs=options.epochs,
-        seed=run.seed,
-        run=run.folder,
-        resume=run.resume,
-        progress=run.progress,
     )
     run.save_model(nn.ModuleDict({"features": conv, "readout": readout}))
     w = conv.weight.detach()
     with torch.no_grad():
         guesses = readout(test_x.float()[None] / options.steps)[0][0].argmax(1)
     run.save_snapshot(
-        sl.plot.unsupervised_snapshot(test_labels, guesses, fields=w.transpose(1, 2).flatten(2))
+        sl.plot.unsupervised_snapshot(test.tensors[1], guesses, fields=w.transpose(1, 2).flatten(2))
     )
     return {
         "test_accuracy": 100 * history.test_metric,

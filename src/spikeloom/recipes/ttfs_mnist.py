@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import spikeloom as sl
 from spikeloom.recipes.recipe import Promise, Recipe
+from spikeloom.recipes.shared.training import OnImages, digits, fit
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
@@ -34,27 +35,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnImages):
     """How to train."""
 
     epochs: int = 12
-    """Passes over the training images."""
     batch: int = 64
-    """Images per batch."""
     lr: float = 3e-3
-    """Learning rate of Adam, at the start; it falls to zero along a cosine."""
     hidden: int = 350
     """Hidden neurons."""
     lead: float = 2e-3
     """By how much the labelled neuron should fire before the others, in seconds."""
     dark: float = 0.1
     """Brightness up to which a pixel does not fire."""
-    subset: int = 60_000
-    """Train on the first so many of the 60,000 images."""
-    held_out: bool = False
-    """Test on the last 10,000 training images instead, to choose options; lower `subset` too."""
-    tested: int = 10_000
-    """Test on the first so many of the 10,000 images."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -69,38 +61,29 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
         that fire for them, in percent.
     """
     import torch
-    from torch import optim
 
     sl.train.seed_everything(run.seed)
-    images, labels = sl.data.mnist("train", data=run.data)
-    tests = (images[-10_000:], labels[-10_000:])
-    if not options.held_out:
-        tests = sl.data.mnist("test", data=run.data)
-    images, labels = images[: options.subset], labels[: options.subset]
-    test_images, test_labels = (t[: options.tested] for t in tests)
+    task = digits(0.0, 1.0)
+    train, test = task.batches(options, run)
     net = build(options)
 
     def encode(x: Tensor, generator: Generator | None = None) -> Tensor:
-        bright = x.flatten(1).float() / 255
+        bright = task.scaled(x).flatten(1)
         return torch.where(bright > options.dark, 20e-3 * (1 - bright), torch.inf)
 
-    history = sl.train.fit(
+    loss = partial(sl.spiketime.time_ce, tau=options.lead)
+    history = fit(
         net,
-        train=sl.data.Batches(images, labels, size=options.batch, seed=run.seed),
-        test=sl.data.Batches(test_images, test_labels, size=500, shuffle=False),
+        train,
+        test,
+        options,
+        run,
         encode=encode,
-        loss=partial(sl.spiketime.time_ce, tau=options.lead),
+        loss=loss,
         metric=first_is_right,
-        optimizer=partial(optim.Adam, lr=options.lr),
-        scheduler=partial(optim.lr_scheduler.CosineAnnealingLR, T_max=options.epochs),
-        epochs=options.epochs,
-        seed=run.seed,
-        run=run.folder,
-        resume=run.resume,
-        progress=run.progress,
+        schedule="cosine",
     )
-    run.save_model(net)
-    fires = net[0].fires(encode(test_images[:1000]))  # type: ignore[operator]
+    fires = net[0].fires(encode(test.tensors[0][:1000]))  # type: ignore[operator]
     return {
         "test_accuracy": 100 * history.test_metric,
         "hidden_fire": 100 * fires.float().mean().item(),

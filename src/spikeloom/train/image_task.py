@@ -14,8 +14,6 @@ from spikeloom.data.images import crop_randomly, flip_randomly, standardise
 from spikeloom.train.classifier import fit_classifier
 from spikeloom.train.run import Run
 
-_EVAL_BATCH = 50  # small enough for the spikes of a layer to stay near the processor
-
 
 class ImageOptions(Protocol):
     """What a recipe says about the training of a classifier of images."""
@@ -62,6 +60,8 @@ class ImageTask:
         std: Likewise; divided by.
         margin: Pixels by which training images are moved at most, each at random.
         flip: Whether half of the training images are mirrored.
+        test_batch: Test images at a time; the default is few enough for the spikes of a converted
+            layer to stay near the processor.
 
     Example:
         >>> from spikeloom.data import mnist
@@ -75,6 +75,7 @@ class ImageTask:
     std: Sequence[float] = (1.0,)
     margin: int = 0
     flip: bool = False
+    test_batch: int = 50
 
     def scaled(self, images: Tensor) -> Tensor:
         """What the network takes of images in 0..255, `[B, C, H, W]`."""
@@ -100,7 +101,7 @@ class ImageTask:
         train = images[: options.subset], labels[: options.subset]
         return (
             Batches(*train, size=options.batch, seed=run.seed),
-            Batches(*test, size=_EVAL_BATCH, shuffle=False),
+            Batches(*test, size=self.test_batch, shuffle=False),
         )
 
     def pairs(self, batches: Batches) -> list[tuple[Tensor, Tensor]]:

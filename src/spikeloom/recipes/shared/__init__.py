@@ -1,0 +1,1 @@
+"""What several recipes share: options, training, splits, converted networks."""
