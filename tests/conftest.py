@@ -28,6 +28,15 @@ def data_dir() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def manuals() -> Path:
+    """The folder of the older libraries' manuals; a test that asks for it is skipped without."""
+    folder = ROOT.parent / "shared" / "reference" / "manuals"
+    if not folder.is_dir():
+        pytest.skip("the manuals of the older libraries are not beside this repository")
+    return folder
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "data_dir" in getattr(item, "fixturenames", ()):

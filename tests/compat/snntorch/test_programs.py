@@ -6,7 +6,6 @@
 import re
 from pathlib import Path
 
-import pytest
 import torch
 from torch import nn
 
@@ -15,19 +14,9 @@ from spikeloom.compat.snntorch import functional as SF
 from spikeloom.compat.snntorch import spikegen, surrogate, utils
 from spikeloom.data import digits
 
-INTRODUCTION = (
-    Path(__file__).resolve().parents[4]
-    / "shared"
-    / "reference"
-    / "manuals"
-    / "snntorch-introduction.txt"
-)
 
-
-def test_the_quickstart_of_the_readme_runs_but_for_its_imports():
-    if not INTRODUCTION.is_file():
-        pytest.skip("the introduction of snnTorch is not beside this repository")
-    text = INTRODUCTION.read_text("utf-8")
+def test_the_quickstart_of_the_readme_runs_but_for_its_imports(manuals: Path):
+    text = (manuals / "snntorch-introduction.txt").read_text("utf-8")
     block = re.search(r"\.\. code-block:: python\n\n((?:  .*\n|\s*\n)+)", text)
     assert block is not None
     lines = [line[2:] for line in block[1].splitlines()]

@@ -16,7 +16,9 @@ from spikeloom.compat.snntorch.functional.loss import ce_rate_loss as ce_rate_lo
 from spikeloom.compat.snntorch.functional.loss import ce_temporal_loss as ce_temporal_loss
 from spikeloom.compat.snntorch.functional.loss import mse_count_loss as mse_count_loss
 from spikeloom.compat.snntorch.functional.loss import mse_membrane_loss as mse_membrane_loss
-from spikeloom.compat.snntorch.functional.loss import mse_temporal_loss as mse_temporal_loss
+from spikeloom.compat.snntorch.functional.loss import (
+    mse_temporal_loss as mse_temporal_loss,
+)
 from spikeloom.compat.snntorch.functional.probe import AttributeMonitor as AttributeMonitor
 from spikeloom.compat.snntorch.functional.probe import BaseMonitor as BaseMonitor
 from spikeloom.compat.snntorch.functional.probe import GradInputMonitor as GradInputMonitor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -170,20 +171,11 @@ class GradInputMonitor(BaseMonitor):
         instance: Kind | None = None,
         function_on_grad_input: Change = unchanged,
     ) -> None:
-        def watch(m: nn.Module, keep: Callable[[Any], None]) -> RemovableHandle:
-            return m.register_full_backward_hook(lambda _m, before, _after: keep(before))
-
-        super().__init__(net, instance, function_on_grad_input, watch)
+        super().__init__(net, instance, function_on_grad_input, partial(_watch_gradients, of=0))
 
 
 class GradOutputMonitor(BaseMonitor):
-    """Gradients of what layers return, in the order of the backward pass.
-
-    Args:
-        net: The network.
-        instance: Which layers, by their type.
-        function_on_grad_output: What a gradient goes through before it is kept.
-    """
+    """The same of the gradients of what layers return, with `function_on_grad_output`."""
 
     def __init__(
         self,
@@ -191,10 +183,12 @@ class GradOutputMonitor(BaseMonitor):
         instance: Kind | None = None,
         function_on_grad_output: Change = unchanged,
     ) -> None:
-        def watch(m: nn.Module, keep: Callable[[Any], None]) -> RemovableHandle:
-            return m.register_full_backward_hook(lambda _m, _before, after: keep(after))
+        super().__init__(net, instance, function_on_grad_output, partial(_watch_gradients, of=1))
 
-        super().__init__(net, instance, function_on_grad_output, watch)
+
+def _watch_gradients(m: nn.Module, keep: Callable[[Any], None], *, of: int) -> RemovableHandle:
+    """Keep the gradients of a layer's inputs (0) or outputs (1)."""
+    return m.register_full_backward_hook(lambda _m, *grads: keep(grads[of]))
 
 
 def unpack_len1_tuple(value: Any) -> Any:
