@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spikeloom.decode.sequence import checked_sequence
 from spikeloom.discretise import decay
 from spikeloom.engine.unroll import unroll
 from spikeloom.loss.labels import check_batch
 from spikeloom.loss.reduction import Reduction, reduced
+from spikeloom.loss.trains import checked_trains
 from spikeloom.neurons.li import li_step
 
 
@@ -61,13 +61,7 @@ def van_rossum(
         tensor(0.6321)
     """
     name = "sl.loss.van_rossum"
-    spikes = checked_sequence(name, spikes)
-    if not spikes.is_floating_point():
-        raise TypeError(
-            f"{name} got spikes of dtype {spikes.dtype}, which carry no gradient: it needs "
-            f"floating point. Convert them, {name}(spikes.float(), ...), or use "
-            "sl.metric.van_rossum."
-        )
+    spikes = checked_trains(name, spikes)
     each = squared_distances(name, spikes, target, tau, dt)
     return reduced(name, each.reshape(len(each), -1).mean(1), reduction)
 

@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from spikeloom.decode.sequence import checked_sequence
 from spikeloom.loss.edit_distance import edit_distances
 from spikeloom.loss.labels import check_batch
 from spikeloom.loss.reduction import Reduction, reduced
 from spikeloom.loss.spike_times import spike_times
+from spikeloom.loss.trains import checked_trains
 
 
 def victor_purpura(
@@ -56,13 +56,7 @@ def victor_purpura(
         tensor(1.5000)
     """
     name = "sl.loss.victor_purpura"
-    spikes = checked_sequence(name, spikes)
-    if not spikes.is_floating_point():
-        raise TypeError(
-            f"{name} got spikes of dtype {spikes.dtype}, which carry no gradient: it needs "
-            f"floating point. Convert them, {name}(spikes.float(), ...), or use "
-            "sl.metric.victor_purpura."
-        )
+    spikes = checked_trains(name, spikes)
     each = train_distances(name, spikes, target, cost, dt)
     return reduced(name, each.reshape(len(each), -1).mean(1), reduction)
 

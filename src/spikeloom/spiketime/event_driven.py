@@ -127,6 +127,17 @@ class EventDriven(nn.Module):
             )
         return Events.from_dense(x, self.dt)
 
+    def _events_for(self, x: Any, in_features: int) -> Events:
+        """An input as events of so many neurons."""
+        events = self.events_of(x)
+        if events.neurons != in_features:
+            raise ValueError(
+                f"{self._name()} got events of shape {events.shape}, {events.neurons} neurons, "
+                f"where it has in_features={in_features}. Change the layer before it, or build it "
+                f"for {events.neurons}."
+            )
+        return events
+
     def _run(
         self,
         entries: Entries,

@@ -135,13 +135,7 @@ class EventPropLayer(EventDriven):
         Returns:
             The spikes, and the state at the end of the window.
         """
-        events = self.events_of(x)
-        if events.neurons != self.in_features:
-            raise ValueError(
-                f"EventPropLayer got events of shape {events.shape}, {events.neurons} neurons, "
-                f"where it has in_features={self.in_features}. Change the layer before it, or "
-                f"build it for {events.neurons}."
-            )
+        events = self._events_for(x, self.in_features)
         delay, batch = self.delay(), events.batch
         if delay.ndim < 2:
             return self._together(events, delay, batch, state)

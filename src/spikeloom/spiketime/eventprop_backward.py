@@ -26,8 +26,8 @@ from functools import cache
 import torch
 
 from spikeloom.engine.code import INT, Memory, Value
-from spikeloom.engine.function import Function
-from spikeloom.spiketime.eventprop_flow import Constants, Decay
+from spikeloom.spiketime.eventprop_flow import Decay
+from spikeloom.spiketime.eventprop_kernel import Kernel
 
 _LEAST = 1e-12
 """Where rounding takes the slope of a spike to 0: nothing is divided by less."""
@@ -76,21 +76,12 @@ def backward_kernel(kind: Back) -> Callable[..., None]:
     return _Backward(kind, spec).emit()
 
 
-class _Backward:
+class _Backward(Kernel):
     """The pieces of the kernel, each emitted where it is called."""
 
     def __init__(self, kind: Back, spec: dict[str, torch.dtype | str]) -> None:
-        name = f"eventprop_backward_{'_'.join(k for k, on in vars(kind).items() if on)}"
-        self.function = Function(name, spec)
-        self.code, self.given = self.function.code, self.function.given
-        self.kind, self.real = kind, "double" if kind.double else "float"
-        self.flow = Constants.of(self.code, self.given["tau_mem"], self.given["tau_syn"])
-        self.size = self.given["size"]
-
-    def emit(self) -> Callable[..., None]:
-        with self.code.loop(self.function.hi, self.function.lo) as job:
-            self.job(job)
-        return self.function.compiled()
+        super().__init__("backward", vars(kind), spec)
+        self.kind = kind
 
     def job(self, job: Value) -> None:
         """Everything for one job."""

@@ -20,8 +20,7 @@ from typing import Any
 import torch
 
 from spikeloom.engine.code import INT, Code, Memory, Value
-from spikeloom.engine.function import Function
-from spikeloom.spiketime.eventprop_flow import Constants
+from spikeloom.spiketime.eventprop_kernel import Kernel
 from spikeloom.spiketime.eventprop_peaks import Peaks, Stretch
 
 FULL, ENDLESS = -1, -2
@@ -79,22 +78,13 @@ def forward_kernel(kind: Kind) -> Callable[..., None]:
     return _Forward(kind, spec).emit()
 
 
-class _Forward:
+class _Forward(Kernel):
     """The pieces of the kernel, each emitted where it is called."""
 
     def __init__(self, kind: Kind, spec: dict[str, torch.dtype | str]) -> None:
-        name = f"eventprop_forward_{'_'.join(k for k, on in vars(kind).items() if on)}"
-        self.function = Function(name, spec)
-        self.code, self.given = self.function.code, self.function.given
-        self.kind, self.real = kind, "double" if kind.double else "float"
-        self.flow = Constants.of(self.code, self.given["tau_mem"], self.given["tau_syn"])
+        super().__init__("forward", vars(kind), spec)
+        self.kind = kind
         self.threshold = self.given["threshold"]
-        self.size = self.given["size"]
-
-    def emit(self) -> Callable[..., None]:
-        with self.code.loop(self.function.hi, self.function.lo) as job:
-            self.job(job)
-        return self.function.compiled()
 
     def job(self, job: Value) -> None:
         """Everything for one job."""

@@ -120,13 +120,7 @@ class EventPropReadout(EventDriven):
         Returns:
             What is read, `[B, K]` or `[T, B, K]`, and the state at the end of the window.
         """
-        events = self.events_of(x)
-        if events.neurons != self.in_features:
-            raise ValueError(
-                f"EventPropReadout got events of shape {events.shape}, {events.neurons} neurons, "
-                f"where it has in_features={self.in_features}. Change the layer before it, or "
-                f"build it for {events.neurons}."
-            )
+        events = self._events_for(x, self.in_features)
         entries = Entries(events.offsets, events.index, events.time)
         steps = max(1, round(events.window / self.dt)) if self.read == "trace" else 0
         if steps:
