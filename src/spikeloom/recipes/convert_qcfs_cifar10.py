@@ -39,8 +39,9 @@ class Options(OnImages):
     """How to train and convert."""
 
     model: Literal["vgg", "resnet", "vgg16", "resnet20"] = "vgg"
-    """vgg: 24c3-p2-48c3-48c3-p2-96c3-96c3-p2-10. resnet: 16c3, three blocks of 16, 40 and 80
-    channels, mean, 10. vgg16 and resnet20 are the paper's, for a GPU and 300 epochs."""
+    """vgg: 24c3-p2-48c3-48c3-p2-96c3-96c3-p2-10. resnet: 24c3, three blocks of 48, 96 and
+    128 channels that halve the image, mean, 10. vgg16 and resnet20 are the paper's, for a GPU and
+    300 epochs."""
     device: str = "cpu"
     """Where to train: cpu or cuda."""
     levels: int = 8
@@ -87,7 +88,9 @@ def build(model: str, activation: type[nn.Module] | partial[nn.Module]) -> nn.Mo
         blocks = ((24,), (48, 48), (96, 96))
         return sl.models.VGG16(blocks=blocks, hidden=(), dropout=0.0, activation=activation)
     if model == "resnet":
-        return sl.models.ResNet20(blocks=(1, 1, 1), widths=(16, 40, 80), activation=activation)
+        return sl.models.ResNet20(
+            blocks=(0, 1, 1, 1), widths=(24, 48, 96, 128), activation=activation
+        )
     if model == "vgg16":
         return sl.models.VGG16(hidden=(4096, 4096), activation=activation)
     return sl.models.ResNet20(activation=activation)
