@@ -14,6 +14,7 @@ PAGES = {
     "spikingjelly": ("spikingjelly", 0.0),
     "norse": ("norse", 1e-3),
     "bindsnet": ("bindsnet", 1.0),
+    "pysnn": ("spikeloom", 0.0),
     "spikingtorch": ("spikeloom", 0.0),
 }
 every_page = pytest.mark.parametrize("page", PAGES)
