@@ -86,6 +86,8 @@ class Case:
     net: p.Network
     inputs: dict[str, Tensor]
     reward: Tensor | p.PerSpike | None
+    key: int
+    """Of the spikes that sources draw themselves."""
 
     def __repr__(self) -> str:
         return f"{self.net!r}, reward={'known' if isinstance(self.reward, Tensor) else self.reward}"
@@ -99,13 +101,17 @@ class Case:
 
 
 @st.composite
-def cases(draw: st.DrawFn, max_batch: int = 3) -> Case:
+def cases(draw: st.DrawFn, steps: int = 25, max_batch: int = 3) -> Case:
     """Any graph: recurrent, lateral, cyclic, several sources and delays, several rules."""
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
+    key = draw(st.integers(0, 2**31))
+    generator = torch.Generator().manual_seed(key)
     net = p.Network(1e-3)
-    sources = [f"in{k}" for k in range(draw(st.integers(1, 2)))]
-    for name in sources:
+    given, drawn = ["in0", "in1"][: draw(st.integers(1, 2))], ["noise"][: draw(st.integers(0, 1))]
+    for name in given:
         net.source(name, draw(st.integers(1, 12)))
+    for name in drawn:
+        net.poisson(name, draw(st.integers(1, 12)), rate=draw(st.sampled_from([60.0, 300.0])))
+    sources = given + drawn
     kinds = draw(st.lists(st.sampled_from(sorted(NEURONS)), min_size=1, max_size=3))
     populations = [f"p{k}" for k in range(len(kinds))]
     for name, kind in zip(populations, kinds, strict=True):
@@ -118,22 +124,22 @@ def cases(draw: st.DrawFn, max_batch: int = 3) -> Case:
     pairs += draw(st.lists(ends, max_size=4))
     for k, (pre, post) in enumerate(pairs):
         net.connect(pre, post, draw(_connections(net, pre, post, generator)), name=f"c{k}")
-    steps, batch = draw(st.sampled_from([1, 2, 40])), draw(st.integers(1, max_batch))
+    steps, batch = draw(st.sampled_from([1, 2, steps])), draw(st.integers(1, max_batch))
     inputs = {
         n: (torch.rand(steps, batch, net.populations[n].size, generator=generator) < 0.25).float()
-        for n in sources
+        for n in given
     }
     reward = draw(st.sampled_from(["none", "sparse", "dense", "earned"]))
-    given = torch.randn(steps, batch, generator=generator)
+    rewards = torch.randn(steps, batch, generator=generator)
     if reward == "none":
-        return Case(net, inputs, None)
+        return Case(net, inputs, None, key)
     if reward == "earned":
         name = populations[0]
         payoff = torch.randn(batch, net.populations[name].size, generator=generator)
-        return Case(net, inputs, p.PerSpike(name, payoff))
+        return Case(net, inputs, p.PerSpike(name, payoff), key)
     if reward == "sparse":
-        given[torch.rand(steps, generator=generator) < 0.8] = 0.0
-    return Case(net, inputs, given)
+        rewards[torch.rand(steps, generator=generator) < 0.8] = 0.0
+    return Case(net, inputs, rewards, key)
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""The spikes that `Network.present` draws, drawn once more in Python."""
+"""The spikes that a compiled loop draws, drawn once more in Python."""
 
 import math
 
@@ -18,7 +18,7 @@ def splitmix64(x: int) -> int:
 
 def drawn(chances: Tensor, steps: int, *, seed: int, sample: int, attempt: int = 0) -> Tensor:
     """Spikes `[T, 1, N]` of a sample, from the chance of a spike per step and neuron, float32."""
-    state = splitmix64(((sample * 1024 + attempt) * _STEP + splitmix64(seed & _WORD)) & _WORD)
+    state = splitmix64(stream(seed, sample, attempt))
     spikes = torch.zeros(steps, 1, len(chances))
     for i, chance in enumerate(chances.tolist()):
         t = -1
@@ -30,4 +30,22 @@ def drawn(chances: Tensor, steps: int, *, seed: int, sample: int, attempt: int =
                 break
             t += 1 + int(gap)
             spikes[t, 0, i] = 1.0
+    return spikes
+
+
+def stream(seed: int, sample: int, attempt: int = 0) -> int:
+    """With what `Network.present` draws the spikes of a sample."""
+    return ((sample * 1024 + attempt) * _STEP + splitmix64(seed & _WORD)) & _WORD
+
+
+def bernoulli(chances: Tensor, steps: int, batch: int, *, key: int, source: int) -> Tensor:
+    """Spikes `[T, B, N]` of a Poisson source, from the chance of a spike per step and neuron."""
+    own = splitmix64((key + (source + 1) * _STEP) & _WORD)
+    spikes = torch.zeros(steps, batch, len(chances))
+    for t in range(steps):
+        for b in range(batch):
+            row = splitmix64((own + ((t << 24) + b) * _STEP) & _WORD)
+            for i, chance in enumerate(chances.double().tolist()):
+                drawn = splitmix64((row + (i + 1) * _STEP) & _WORD) >> 11
+                spikes[t, b, i] = drawn * 2.0**-53 < chance
     return spikes

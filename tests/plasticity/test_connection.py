@@ -185,6 +185,13 @@ def test_what_is_refused() -> None:
             call()
 
 
+def test_a_rule_needs_synapses_that_have_traces() -> None:
+    net = relay(p.Lateral(torch.tensor(1.0)), 2, 2)
+    net.links["c"].connection.rule = p.stdp.pair()
+    with pytest.raises(TypeError, match="a rule on 'c', a Lateral: its synapses have no traces"):
+        net.run({"in": torch.zeros(3, 1, 2)})
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_weights_that_are_no_longer_finite_are_named(value: float) -> None:
     net = relay(p.Dense(torch.ones(2, 2)), 2, 2)

@@ -101,7 +101,7 @@ def test_one_step_may_be_rewarded_in_every_way() -> None:
     for net in nets[1:3]:
         assert torch.equal(net.weight("a -> b"), nets[0].weight("a -> b"))
     assert not torch.equal(nets[3].weight("a -> b"), nets[0].weight("a -> b"))
-    with pytest.raises(ValueError, match=r"reward of shape \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"reward of shape \(3,\) for 2 samples"):
         nets[0].step({"in": x}, reward=torch.ones(3))
 
 

@@ -24,6 +24,7 @@ from spikeloom.plasticity.oja import oja as oja
 from spikeloom.plasticity.pes import PES as PES
 from spikeloom.plasticity.pes import PESState as PESState
 from spikeloom.plasticity.pfister_gerstner import pfister_gerstner as pfister_gerstner
+from spikeloom.plasticity.plastic import PlasticConnection as PlasticConnection
 from spikeloom.plasticity.pool import Pool1d as Pool1d
 from spikeloom.plasticity.pool import Pool2d as Pool2d
 from spikeloom.plasticity.power_law import exponential as exponential

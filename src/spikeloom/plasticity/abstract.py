@@ -32,7 +32,7 @@ class Connection(nn.Module):
         low: Least weight to which a rule may bring one.
         high: Largest weight to which a rule may bring one.
         norm: Magnitude to which `normalize` brings the sum of the weights onto each postsynaptic
-            neuron.
+            neuron; None leaves them. It and `rule` are for connections that learn.
         sign: 1 where weights excite and -1 where they inhibit, a number or a tensor that broadcasts
             to the weights; no rule turns one into the other (Dale's law). None leaves it open.
         short_term: Short-term plasticity of the terminals.
@@ -43,8 +43,8 @@ class Connection(nn.Module):
     weight: Tensor
     delay: int | Tensor
     sign: Tensor | None
-    learns: ClassVar[bool] = True
-    """Whether it takes a rule and a norm."""
+    learns: ClassVar[bool] = False
+    """Whether it takes a rule and a norm, so is a `PlasticConnection`."""
     delays: ClassVar[bool] = True
     """Whether it takes a delay per weight."""
 
@@ -136,20 +136,6 @@ class Connection(nn.Module):
             torch.where(sign > 0, low.maximum(zero), low),
             torch.where(sign < 0, high.minimum(zero), high),
         )
-
-    def sums(self) -> tuple[Tensor, int]:
-        """To which sum each of the flattened weights belongs that `norm` is about; how many."""
-        raise NotImplementedError
-
-    @torch.no_grad()
-    def normalize(self) -> None:
-        """Scale the weights onto each postsynaptic neuron so that they add up to `norm`."""
-        if self.norm is None:
-            return
-        group, count = self.sums()
-        total = self.weight.new_zeros(count).index_add(0, group, self.weight.flatten()).abs()
-        factor = torch.where(total > 0, self.norm / total, 1.0)
-        self.weight *= factor[group].view_as(self.weight)
 
     def extra_repr(self) -> str:
         """Shape of the weights, and the delay."""

@@ -10,18 +10,20 @@ import torch
 from torch import Tensor
 
 from spikeloom.discretise import decay
+from spikeloom.plasticity.events import Events
 from spikeloom.plasticity.kinetics import Conductance
+from spikeloom.plasticity.noise import Draws
 from spikeloom.plasticity.releasing import SPENT, USE
 from spikeloom.plasticity.rule import Rule
-from spikeloom.plasticity.state import NetworkState
+from spikeloom.plasticity.state import NetworkState, Result
 from spikeloom.plasticity.wires import lists
 from spikeloom.plasticity.wiring import Listed
 
 if TYPE_CHECKING:
-    from spikeloom.plasticity.given import Given
     from spikeloom.plasticity.network import Network
     from spikeloom.plasticity.plan import Plan
     from spikeloom.plasticity.population import Link
+    from spikeloom.plasticity.sources import Given
 
 Key = tuple[str, ...]
 _NOTHING = 1e-9
@@ -54,10 +56,15 @@ class Arrays:
         self.state = state
         for name, population in net.populations.items():
             self._events(name, population.size, state.sent[name])
-            if population.neuron is None:
-                self._given(name, inputs[name])
+            given = inputs.get(name)
+            if isinstance(given, Draws):
+                self.of["limit", name] = given.limit
+                self.of["spiked", name] = _bytes(population.size)
+            elif given is not None:
+                self._given(name, given)
             else:
                 self._neurons(name, population)
+        self.of["noise",] = state.noise
         for name in plan.record:
             size = net.populations[name].size
             self.of["record", name] = torch.zeros(steps, batch, size, dtype=torch.uint8)
@@ -81,7 +88,7 @@ class Arrays:
         self.of["events", name], self.of["count", name] = events, count
         self.of["counts", name] = torch.zeros(batch, size)
 
-    def _given(self, name: str, spikes: Given) -> None:
+    def _given(self, name: str, spikes: Tensor | Events) -> None:
         if isinstance(spikes, Tensor):
             row, neuron = spikes.flatten(0, 1).nonzero().unbind(1)
         else:
@@ -98,7 +105,7 @@ class Arrays:
             self.of["state", name, field_name] = value.clone(memory_format=torch.contiguous_format)
         for slot in range(neuron.inputs):
             self.of["arrived", name, str(slot)] = torch.zeros(self.batch, size)
-        self.of["spiked", name] = torch.zeros((size + 7) // 8 * 8, dtype=torch.uint8)
+        self.of["spiked", name] = _bytes(size)
         params = neuron._params_for(torch.zeros(1, size), 1, torch.float32)
         for k, p in enumerate(params):
             p = p.detach().reshape(-1) if p.numel() == 1 else p.detach().expand(size)
@@ -191,9 +198,7 @@ class Arrays:
         self.of["is_active", name, which] = live.to(torch.uint8)
         self.of["n_active", name, which] = count
 
-    def results(
-        self, record: Sequence[str]
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor], NetworkState]:
+    def results(self, record: Sequence[str]) -> Result:
         """What the run left behind."""
         net = self.net
         self.write_back()
@@ -215,7 +220,9 @@ class Arrays:
                     e = torch.empty_like(e).index_copy_(1, order, e)
                 eligibility[name] = e * scale.view(-1, *(1,) * (e.ndim - 1))
         synapses = {name: self._synapses(net.links[name]) for name in self.state.synapses}
-        return records, counts, NetworkState(neurons, sent, traces, eligibility, synapses)
+        noise = self.state.noise + torch.tensor([0, self.steps])
+        state = NetworkState(neurons, sent, traces, eligibility, synapses, noise)
+        return Result(records, counts, state)
 
     def write_back(self) -> None:
         """Hand over the weights that were learned in another order."""
@@ -249,6 +256,11 @@ class Arrays:
             ago, b, _ = there.nonzero().unbind(1)
             sent[ago, b, events[there].long()] = 1.0
         return sent
+
+
+def _bytes(size: int) -> Tensor:
+    """Whether each fired: whole words, since the loop looks at eight at once."""
+    return torch.zeros((size + 7) // 8 * 8, dtype=torch.uint8)
 
 
 @functools.lru_cache(maxsize=256)

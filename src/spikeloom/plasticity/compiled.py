@@ -13,24 +13,22 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from spikeloom.engine import cache
 from spikeloom.engine.llvm_loops import Kernel
 from spikeloom.plasticity.arrays import Arrays, Key
 from spikeloom.plasticity.emitter import Emitter
+from spikeloom.plasticity.job import Job
 from spikeloom.plasticity.plan import Plan
 from spikeloom.plasticity.plan import why_not as why_not
-from spikeloom.plasticity.reward import PerSpike
-from spikeloom.plasticity.state import NetworkState
+from spikeloom.plasticity.state import Result
 
 if TYPE_CHECKING:
-    from spikeloom.plasticity.given import Given
     from spikeloom.plasticity.network import Network
 
 
@@ -49,30 +47,21 @@ _MOST = 512
 """Programs that are remembered; their machine code stays in any case."""
 
 
-def run(
-    net: Network,
-    inputs: Mapping[str, Given],
-    state: NetworkState,
-    learn: bool,
-    reward: Tensor,
-    record: Sequence[str],
-    paid: PerSpike | None = None,
-) -> tuple[dict[str, Tensor], dict[str, Tensor], NetworkState]:
+def run(net: Network, job: Job) -> Result:
     """A whole presentation; as `reference.run`."""
-    steps, batch = reward.shape
-    plan = Plan(net, learn, tuple(record), batch, paid.population if paid else None)
+    payoff = job.payoff(net)
+    plan = Plan(net, job.learn, job.record, job.batch, None if payoff is None else payoff[0])
     program_ = program_of(plan)
-    arrays = Arrays(net, plan, inputs, state, steps, batch)
+    arrays = Arrays(net, plan, job.sent, job.state, job.steps, job.batch)
     if plan.rules:
-        arrays.of["reward",] = reward.clone(memory_format=torch.contiguous_format)
-    if plan.rules and paid is not None:
-        size = net.populations[paid.population].size
-        arrays.of["payoff",] = paid.expanded(steps, batch, size).contiguous()
+        arrays.of["reward",] = job.reward.clone(memory_format=torch.contiguous_format)
+    if plan.rules and payoff is not None:
+        arrays.of["payoff",] = payoff[1].contiguous()
     table = (ctypes.c_int64 * len(program_.keys))(
         *(arrays.of[key].data_ptr() for key in program_.keys)
     )
-    program_.call(steps, batch, 0, 0, ctypes.addressof(table))
-    return arrays.results(record)
+    program_.call(job.steps, job.batch, 0, 0, ctypes.addressof(table))
+    return arrays.results(job.record)
 
 
 def program_of(plan: Plan) -> Program:

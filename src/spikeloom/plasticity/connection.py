@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from spikeloom.plasticity.abstract import Connection as Connection
-from spikeloom.plasticity.wiring import AllOthers, AllToAll, Listed, Wiring
+from spikeloom.plasticity.plastic import PlasticConnection
+from spikeloom.plasticity.wiring import AllOthers, AllToAll, Listed, PlasticWiring, Wiring
 
 
 @final
-class Dense(Connection):
+class Dense(PlasticConnection):
     r"""All to all: `weight[i, j]` from neuron i to neuron j, `[I, O]`.
 
     Example:
@@ -24,7 +25,7 @@ class Dense(Connection):
         """Those of the weight."""
         return self.weight.shape[0], self.weight.shape[1]
 
-    def wired(self, n_pre: int, n_post: int) -> Wiring:
+    def wired(self, n_pre: int, n_post: int) -> PlasticWiring:
         """All to all, or a list of the same synapses if each has a delay of its own."""
         if isinstance(self.delay, int):
             return AllToAll(n_pre, n_post)
@@ -44,7 +45,7 @@ class Dense(Connection):
 
 
 @final
-class OneToOne(Connection):
+class OneToOne(PlasticConnection):
     r"""Neuron i to neuron i: one weight each, `[N]`, or one for all, `[]`.
 
     Example:
@@ -56,7 +57,7 @@ class OneToOne(Connection):
         """As many on both sides: as there are weights, or any number."""
         return (len(self.weight), len(self.weight)) if self.weight.ndim else None
 
-    def wired(self, n_pre: int, n_post: int) -> Wiring:
+    def wired(self, n_pre: int, n_post: int) -> PlasticWiring:
         """One synapse per neuron."""
         i = torch.arange(n_pre, device=self.weight.device)
         single = self.weight.ndim == 0
@@ -80,7 +81,6 @@ class Lateral(Connection):
         tensor([[ 0., 17., 17.]])
     """
 
-    learns = False
     delays = False
 
     def shapes(self) -> None:

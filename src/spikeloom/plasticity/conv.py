@@ -8,12 +8,12 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor
 
-from spikeloom.plasticity.abstract import Connection
+from spikeloom.plasticity.plastic import PlasticConnection
 from spikeloom.plasticity.windows import Sizes, Windows
-from spikeloom.plasticity.wiring import Listed, Wiring
+from spikeloom.plasticity.wiring import Listed, PlasticWiring
 
 
-class _Conv(Connection):
+class _Conv(PlasticConnection):
     axes: ClassVar[int]
 
     def __init__(
@@ -44,7 +44,7 @@ class _Conv(Connection):
         """Channels times places, on both sides."""
         return self.weight.shape[1] * math.prod(self.windows.size), math.prod(self.out)
 
-    def wired(self, n_pre: int, n_post: int) -> Wiring:
+    def wired(self, n_pre: int, n_post: int) -> PlasticWiring:
         """A synapse for each weight and place, but for those that read the padding."""
         inside = self.windows.places().to(self.weight.device)
         places, taps = inside.shape

@@ -12,8 +12,9 @@ from spikeloom.plasticity.arrays import Key
 from spikeloom.plasticity.kinetics import Conductance
 from spikeloom.plasticity.learning import Learning
 from spikeloom.plasticity.plan import Plan
+from spikeloom.plasticity.poisson import emit_draws, emit_row
 from spikeloom.plasticity.releasing import release
-from spikeloom.plasticity.wires import WIRES, Wires
+from spikeloom.plasticity.wires import WIRES, PlasticWires, Wires
 
 
 class Emitter:
@@ -29,6 +30,7 @@ class Emitter:
         self.wires = {
             name: WIRES[type(link.wiring)](self, link) for name, link in self.net.links.items()
         }
+        self.plastic = {n: w for n, w in self.wires.items() if isinstance(w, PlasticWires)}
         self.batch = self.b = self.t = Value(self.code, INT, "0")
         self.steps = self.code.args[0]
 
@@ -72,13 +74,15 @@ class Emitter:
             for name in self.net.populations:
                 if name in plan.neurons:
                     self._update(name)
+                elif name in plan.draws:
+                    self._draw(name)
                 else:
                     self._source(name)
                 self._count(name)
             if plan.rules and plan.paid is not None:
                 self._pay(plan.paid)
         for name, rule in plan.rules.items():
-            Learning(self, self.wires[name], rule).step()
+            Learning(self, self.plastic[name], rule).step()
         if plan.learn:
             with self.samples():
                 self._thresholds()
@@ -109,6 +113,35 @@ class Emitter:
         with code.loop(last - first, parallel=True) as k:
             events[k] = given[first + k]
         self.array("count", name, dtype=torch.int32)[row] = last - first
+
+    def _random(self) -> tuple[Value, Value]:
+        """The key of the random numbers, and the number of this step since rest."""
+        noise = self.array("noise", dtype=torch.int64)
+        return noise[0], noise[1] + self.t
+
+    def _draw(self, name: str) -> None:
+        """Draw the spikes of a Poisson source in this step; as `noise.Draws`."""
+        key, t = self._random()
+        row = emit_row(key, [*self.size].index(name), t, self.b)
+        limit = self.array("limit", name, dtype=torch.int64).at(self.b * self.size[name])
+        fired = self.array("spiked", name, dtype=torch.uint8)
+        emit_draws(self.code, row, limit, self.size[name], fired)
+        self._list(name, fired)
+
+    def _list(self, name: str, fired: Memory) -> None:
+        """Enter who fired in this step into the ring."""
+        code, n = self.code, self.size[name]
+        row = self._slot(0)
+        events = self.array("events", name, dtype=torch.int32).at(row * n)
+        found = code.local(INT, 0)
+        words = Memory(code, torch.int64, fired.name)
+        eights = code.loop((n + 7) // 8)  # look at eight neurons at once: hardly any fires
+        with eights as w, code.when(words[w].differs(0)), code.loop(8) as k:
+            j = w * 8 + k
+            with code.when(fired[j].differs(0)):
+                events[found.value] = j
+                found.add(1)
+        self.array("count", name, dtype=torch.int32)[row] = found.value
 
     def _count(self, name: str) -> None:
         """Count the spikes of this step, and keep them if they are recorded."""
@@ -186,17 +219,7 @@ class Emitter:
             spiked[j] = s.differs(0.0).as_int()
             for memory in arrived:
                 memory[j] = 0.0
-        row = self._slot(0)
-        events = self.array("events", name, dtype=torch.int32).at(row * n)
-        found = code.local(INT, 0)
-        words = Memory(code, torch.int64, spiked.name)
-        eights = code.loop((n + 7) // 8)  # look at eight neurons at once: hardly any fires
-        with eights as w, code.when(words[w].differs(0)), code.loop(8) as k:
-            j = w * 8 + k
-            with code.when(spiked[j].differs(0)):
-                events[found.value] = j
-                found.add(1)
-        self.array("count", name, dtype=torch.int32)[row] = found.value
+        self._list(name, spiked)
 
     # -- learning ---------------------------------------------------------------------------------
 

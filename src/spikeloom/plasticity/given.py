@@ -1,64 +1,22 @@
-"""What is given to a run, checked: spikes, states, rewards, rates."""
+"""What is given to a run beside spikes, checked: states, rewards, data sets, what is recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from spikeloom.neurons.parameters import listed
-from spikeloom.plasticity.events import Events
+from spikeloom.plasticity.finite import check_finite
 from spikeloom.plasticity.presentation import Presentation
 from spikeloom.plasticity.reward import PerSpike
+from spikeloom.plasticity.sources import check_rates, device_of
 from spikeloom.plasticity.state import NetworkState, held_by
 
 if TYPE_CHECKING:
     from spikeloom.plasticity.network import Network
-
-
-Given = Tensor | Events
-"""Spikes of a source: 0 or 1, or events."""
-S = TypeVar("S", Tensor, Given)
-
-
-def device_of(net: Network) -> torch.device:
-    """Where its weights are."""
-    first = next(net.buffers(), None)
-    return torch.device("cpu") if first is None else first.device
-
-
-def spikes_of(net: Network, inputs: Mapping[str, S], axes: int) -> dict[str, S]:
-    """The spikes of every source, tensors in float32."""
-    sources = {n: p for n, p in net.populations.items() if p.neuron is None}
-    form = "[T, B, N]" if axes == 3 else "[B, N]"
-    if set(inputs) != set(sources):
-        raise ValueError(
-            f"Network got inputs for {listed(inputs) or 'nothing'}: its sources are "
-            f"{listed(sources) or 'none'}. Pass the spikes of each by its name, {form}."
-        )
-    if not sources:
-        raise ValueError(
-            "Network has no source, so that nothing says how long to run. Add one with "
-            "source(name, size)."
-        )
-    check_reached(net)
-    check_weights(net)
-    first = next(iter(inputs.values()))
-    for name, x in inputs.items():
-        size = sources[name].size
-        if len(x.shape) != axes or x.shape[-1] != size or x.shape[:-1] != first.shape[:-1]:
-            raise ValueError(
-                f"Network got spikes of shape {tuple(x.shape)} for the source {name!r} of "
-                f"{size} neurons: it needs {form}, the same for every source."
-            )
-        if isinstance(x, Tensor) and not _are_spikes(x):
-            raise ValueError(
-                f"Network got spikes for the source {name!r} that are more, or less, than 0 or "
-                "1. Draw spikes first, for example with sl.encode.rate(x, steps=...)."
-            )
-    return {n: x.float() if isinstance(x, Tensor) else x for n, x in inputs.items()}
 
 
 def check_reached(net: Network) -> None:
@@ -119,6 +77,38 @@ def check_state(net: Network, state: NetworkState, batch: int) -> None:
                 )
 
 
+def recorded(net: Network, record: Iterable[str]) -> tuple[str, ...]:
+    """The populations whose spikes are asked for."""
+    names = (record,) if isinstance(record, str) else tuple(record)
+    for name in names:
+        if name not in net.populations:
+            raise ValueError(
+                f"Network was asked to record {name!r}, and has {listed(net.populations)}. Name "
+                "one of these."
+            )
+    return names
+
+
+def reward_now(
+    net: Network, reward: float | Tensor | PerSpike, batch: int
+) -> tuple[Tensor, tuple[str, Tensor] | None]:
+    """Rewards of a single step, `[B]`, and who earns how much more per spike, `[B, N]`."""
+    if isinstance(reward, Tensor) and reward.ndim:
+        if tuple(reward.shape) not in ((1,), (batch,)):
+            raise ValueError(
+                f"Network.step got a reward of shape {tuple(reward.shape)} for {batch} samples: it "
+                "needs a number, or one per sample, [B]. Rewards of all steps go to run()."
+            )
+        reward = reward[None]
+    elif not isinstance(reward, PerSpike):
+        reward = torch.as_tensor(reward).expand(1)
+    given, paid = rewards_of(net, reward, 1, batch)
+    if paid is None:
+        return given[0], None
+    size = net.populations[paid.population].size
+    return given[0], (paid.population, paid.expanded(1, batch, size)[0].to(given.device))
+
+
 def rewards_of(
     net: Network, reward: Tensor | PerSpike | None, steps: int, batch: int
 ) -> tuple[Tensor, PerSpike | None]:
@@ -143,11 +133,7 @@ def rewards_of(
             f"steps and {batch} samples: it needs [T] or [T, B]. A reward at the end is zero "
             "before the last step."
         )
-    if not bool(torch.isfinite(given).all()):
-        raise ValueError(
-            "Network got a reward that is not finite: it would spoil every weight that it "
-            "reaches. Look at how it was computed."
-        )
+    check_finite("Network", "reward", given, "every weight that it reaches")
     return given.expand(steps, batch), None
 
 
@@ -173,26 +159,15 @@ def check_shown(
             f"Network.present got first={first!r}: it is the number of the first sample in the "
             "training so far. Pass 0 to begin with."
         )
-    if rates.numel() and not bool(((rates >= 0) & torch.isfinite(rates)).all()):
-        raise ValueError(
-            "Network.present got rates that are negative or not finite: they are spikes per "
-            "second. Scale the data first, such as images.float() / 4 for 63.75 Hz."
-        )
-    if rates.numel() and float(rates.max()) * net.dt > 0.5:
-        raise ValueError(
-            f"Network.present got rates up to {float(rates.max()):.4g} Hz with dt={net.dt:g} "
-            f"s (and up to {shown.most():g} times that when it tries again): a step holds one "
-            f"spike at most. Use rates below {0.5 / net.dt:g} Hz or a shorter dt."
-        )
+    more = f" (and up to {shown.most():g} times that when it tries again)"
+    again = more if shown.most() > 1.0 else ""
+    check_rates("Network.present", rates, net.dt, most=0.5, note=again)
+    silent = [n for n, p in net.populations.items() if p.draws and n != source]
+    for name in silent:
+        if net.rate(name) is None:
+            raise ValueError(
+                f"Network.present drives {source!r} alone, and the Poisson source {name!r} has no "
+                f"rate of its own. Give it one: poisson({name!r}, size, rate=...)."
+            )
     check_reached(net)
     check_weights(net)
-
-
-def _are_spikes(x: Tensor) -> bool:
-    """Whether all values are 0 or 1: none outside, and as many as they add up to."""
-    if not x.numel():
-        return True
-    x = x.to(torch.float32)
-    low, high = x.aminmax()
-    within = bool(low >= 0) and bool(high <= 1)
-    return within and int(x.count_nonzero()) == float(x.sum(dtype=torch.float64))

@@ -19,7 +19,7 @@ import torch
 from spikeloom.engine.code import INT, Memory, Value
 from spikeloom.plasticity.rule_plan import RulePlan
 from spikeloom.plasticity.sides import Side, enter, look, side
-from spikeloom.plasticity.wires import Synapse, Wires
+from spikeloom.plasticity.wires import PlasticWires, Synapse
 
 if TYPE_CHECKING:
     from spikeloom.plasticity.emitter import Emitter
@@ -37,11 +37,11 @@ class Learning:
         plan: Its rule.
     """
 
-    def __init__(self, emitter: Emitter, wires: Wires, plan: RulePlan) -> None:
+    def __init__(self, emitter: Emitter, wires: PlasticWires, plan: RulePlan) -> None:
         self.emitter, self.wires, self.plan = emitter, wires, plan
         self.link = wires.link
         self.code, self.rule = emitter.code, plan.rule
-        self.synapses = prod(wires.wiring.synapses)
+        self.synapses = prod(wires.link.plastic.synapses)
         self.shared = wires.wiring.shared
         self.collects = emitter.plan.together or self.shared
         self.weight = wires.weight

@@ -29,6 +29,7 @@ class ManyEmitter(Emitter):
         self.source = source
         self.watch = watch
         self.shown = shown
+        self.stream = self.b
 
     def emit(self) -> tuple[str, tuple[Key, ...]]:
         """The assembly and the keys of its arrays.
@@ -53,7 +54,7 @@ class ManyEmitter(Emitter):
             with code.while_() as again:
                 self._to_rest()
                 number = (zero + m) * MOST_TRIES + tried.value
-                stream = number.bits("mul", GOLDEN).bits("add", mixed(seed))
+                self.stream = stream = number.bits("mul", GOLDEN).bits("add", mixed(seed))
                 bright = 1.0 + tried.value.as_float() * shown.brighter
                 emit_poisson(
                     code, rates.at(m * n_in), bright, n_in, code.value(shown.steps, INT), stream,
@@ -74,6 +75,10 @@ class ManyEmitter(Emitter):
             with code.loop(n_out, parallel=True) as j:
                 result[m * n_out + j] = counts[j].as_int()
         return code.source(), tuple(self.keys)
+
+    def _random(self) -> tuple[Value, Value]:
+        """Those of a sample: what comes before it does not matter."""
+        return self.stream, self.t
 
     def _to_rest(self) -> None:
         """Bring everything that moves back to rest."""
@@ -106,7 +111,7 @@ class ManyEmitter(Emitter):
                 one.count[0] = 0
             if plan.rule.eligibility is not None:
                 e = self.array("e", name)
-                with code.loop(math.prod(link.wiring.synapses), parallel=True) as at:
+                with code.loop(math.prod(link.plastic.synapses), parallel=True) as at:
                     e[at] = 0.0
                 self.array("scale", name)[0] = 1.0
         for link in self.net.links.values():
@@ -129,15 +134,13 @@ class ManyEmitter(Emitter):
     def _settle(self) -> None:
         """After a sample: weights back to their sum, thresholds a little down."""
         code = self.code
-        for name, plan in self.plan.rules.items():
+        for name, connection in self.plan.normed.items():
             link = self.net.links[name]
-            if link.connection.norm is None:
-                continue
             if isinstance(link.wiring, AllToAll):
-                self._columns(link, plan)
+                self._columns(link, self.plan.rules[name])
                 continue
             begin, at = (self.array("sum", name, x, dtype=torch.int32) for x in ("begin", "at"))
-            with code.loop(link.connection.sums()[1]) as group:
+            with code.loop(connection.sums()[1]) as group:
                 first = begin[group]
                 self._to_norm(name, begin[group + 1] - first, partial(_from, at, first))
         for name in self.plan.neurons:

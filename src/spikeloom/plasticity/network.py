@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Self, final
+from typing import cast, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from spikeloom.engine.backends import BackendError, FallbackWarning, check_name
-from spikeloom.neurons.abstract import Neuron
-from spikeloom.neurons.parameters import listed
-from spikeloom.plasticity import compiled, presentations, reference
-from spikeloom.plasticity.abstract import Connection
+from spikeloom.plasticity import presentations, reference
 from spikeloom.plasticity.events import Events
 from spikeloom.plasticity.given import (
+    check_reached,
     check_shown,
     check_state,
-    device_of,
+    check_weights,
+    recorded,
+    reward_now,
     rewards_of,
-    spikes_of,
 )
-from spikeloom.plasticity.homeostasis import AdaptiveThreshold
-from spikeloom.plasticity.population import (
-    Link,
-    Population,
-    check_new,
-    check_regulated,
-    linked,
-)
+from spikeloom.plasticity.job import Job
+from spikeloom.plasticity.noise import Draws
 from spikeloom.plasticity.presentation import Presentation
 from spikeloom.plasticity.reward import PerSpike
+from spikeloom.plasticity.simulator import simulator
+from spikeloom.plasticity.sources import Inputs, device_of, inputs_of
 from spikeloom.plasticity.state import NetworkState, Result
-from spikeloom.plasticity.summary import NetworkSummary, summary
+from spikeloom.plasticity.structure import Structure
 
 
 @final
-class Network(nn.Module):
+class Network(Structure):
     r"""Populations of neurons and plastic connections between them, in any graph.
 
     In each step every neuron takes what arrives, and fires or not; what is sent at step t arrives
@@ -63,152 +55,43 @@ class Network(nn.Module):
         ([[9.0, 9.0]], True)
     """
 
-    def __init__(self, dt: float = 1e-3) -> None:
-        super().__init__()
-        if not (math.isfinite(dt) and dt > 0):
-            raise ValueError(
-                f"Network got dt={dt!r}: a time step is a positive number of seconds. Pass, for "
-                "example, dt=1e-3."
-            )
-        self.dt = float(dt)
-        self.populations: dict[str, Population] = {}
-        self.links: dict[str, Link] = {}
-        self.neurons = nn.ModuleDict()
-        self.connections = nn.ModuleDict()
-        self._warned: set[str] = set()
-
-    # -- building ---------------------------------------------------------------------------------
-
-    def source(self, name: str, size: int) -> Self:
-        """Add a population whose spikes are given to `run`.
-
-        Args:
-            name: Its name.
-            size: Number of neurons.
-
-        Returns:
-            The network.
-        """
-        check_new(self, name, size)
-        self.populations[name] = Population(size)
-        return self
-
-    def population(
+    def rest(
         self,
-        name: str,
-        neuron: Neuron,
-        size: int,
+        batch: int,
         *,
-        homeostasis: AdaptiveThreshold | None = None,
-    ) -> Self:
-        """Add a population of neurons.
-
-        Args:
-            name: Its name.
-            neuron: Any spikeloom neuron that emits `"spike"`.
-            size: Number of neurons.
-            homeostasis: What regulates them; kept as the buffer `theta_<name>`.
-
-        Returns:
-            The network.
-
-        Raises:
-            TypeError: If it is no such neuron.
-            ValueError: If the name is taken, or its parameters are not for so many neurons.
-        """
-        check_regulated(name, neuron, homeostasis)
-        check_new(self, name, size)
-        neuron._params_for(torch.zeros(1, size), 1, torch.float32)  # says if they do not fit
-        self.populations[name] = Population(size, neuron, homeostasis)
-        self.neurons[name] = neuron
-        if homeostasis is not None:
-            self.register_buffer(f"theta_{name}", torch.full((size,), homeostasis.start))
-        return self
-
-    def connect(
-        self, pre: str, post: str, connection: Connection, *, name: str | None = None
-    ) -> Self:
-        """Connect two populations, or one with itself.
-
-        Args:
-            pre: Who sends.
-            post: Who receives.
-            connection: The weights and their rule.
-            name: Of the connection; None makes `"pre -> post"`.
-
-        Returns:
-            The network.
-
-        Raises:
-            ValueError: If a population does not exist, a size does not fit, or the name is taken.
-        """
-        link = linked(self, pre, post, connection, name)
-        self.links[link.name] = link
-        self.connections[link.name] = connection
-        return self
-
-    def weight(self, name: str) -> Tensor:
-        """The weights of a connection, by its name."""
-        if name not in self.links:
-            raise KeyError(
-                f"Network has no connection {name!r}, only {listed(self.links)}. Name one of them."
-            )
-        return self.links[name].connection.weight
-
-    def theta(self, name: str) -> Tensor | None:
-        """By how much a population's thresholds have risen, `[N]`; None without homeostasis."""
-        return getattr(self, f"theta_{name}", None)
-
-    def normalize(self) -> None:
-        """Bring the weights of every connection that has a `norm` to it."""
-        for link in self.links.values():
-            link.connection.normalize()
-
-    @property
-    def max_delay(self) -> int:
-        """The longest delay of a connection, in steps."""
-        return max((link.connection.longest for link in self.links.values()), default=1)
-
-    # -- running ----------------------------------------------------------------------------------
-
-    def rest(self, batch: int, *, device: torch.device | None = None) -> NetworkState:
-        """The state of a network that has been silent for ever."""
-        return reference.rest(self, batch, device or device_of(self))
+        device: torch.device | None = None,
+        generator: torch.Generator | None = None,
+    ) -> NetworkState:
+        """The state of a network that has been silent for ever; Poisson sources draw a key."""
+        return reference.rest(self, batch, device or device_of(self), generator)
 
     @torch.no_grad()
     def step(
         self,
-        inputs: Mapping[str, Tensor],
+        inputs: Mapping[str, Tensor | float],
         state: NetworkState | None = None,
         *,
         learn: bool = True,
         reward: float | Tensor | PerSpike = 0.0,
+        generator: torch.Generator | None = None,
     ) -> tuple[dict[str, Tensor], NetworkState]:
         """Run one time step.
 
         Args:
-            inputs: Source to its spikes of this step, 0 or 1, `[B, N]`.
+            inputs: Source to its spikes of this step, 0 or 1, `[B, N]`; Poisson source to its
+                rates, as of `run`.
             state: What the last step returned; None starts from rest.
             learn: Whether weights and thresholds change.
             reward: Of this step: a number, one per sample, `[B]`, or what spikes earn.
+            generator: Of a step from rest, for Poisson sources.
 
         Returns:
             The spikes of every population, `[B, N]`, and the new state.
         """
-        spikes = spikes_of(self, inputs, axes=2)
-        batch = next(iter(spikes.values())).shape[0]
-        state = self.rest(batch) if state is None else state
-        check_state(self, state, batch)
-        if isinstance(reward, Tensor) and reward.ndim:
-            reward = reward[None]
-        elif not isinstance(reward, PerSpike):
-            reward = torch.as_tensor(reward).expand(1)
-        given, paid = rewards_of(self, reward, 1, batch)
-        earned = None
-        if paid is not None:
-            size = self.populations[paid.population].size
-            earned = paid.population, paid.expanded(1, batch, size)[0].to(given.device)
-        result = reference.step(self, spikes, state, learn, given[0], earned)
+        given, state = self._begin(inputs, state, generator, 1, "[B, N]")
+        paid, earned = reward_now(self, reward, given.batch)
+        sent = cast("dict[str, Tensor | Draws]", given.sent)  # events have three axes
+        result = reference.step(self, sent, state, learn, paid, earned)
         if learn:
             self._decay_thresholds(1)
         return result
@@ -216,23 +99,29 @@ class Network(nn.Module):
     @torch.no_grad()
     def run(
         self,
-        inputs: Mapping[str, Tensor | Events],
+        inputs: Mapping[str, Tensor | Events | float],
         state: NetworkState | None = None,
         *,
         learn: bool = True,
         reward: Tensor | PerSpike | None = None,
         record: Iterable[str] = (),
+        steps: int | None = None,
+        generator: torch.Generator | None = None,
         backend: str = "auto",
     ) -> Result:
         """Run a whole presentation.
 
         Args:
-            inputs: Source to its spikes, 0 or 1, `[T, B, N]`, or as `Events`.
+            inputs: Source to its spikes, 0 or 1, `[T, B, N]`, or as `Events`; Poisson source to its
+                rates in hertz, a number, `[N]` or `[B, N]`, unless it has one.
             state: What an earlier run on the same batch returned; None starts from rest.
             learn: Whether weights and thresholds change.
             reward: Per step, `[T]`, or per step and sample, `[T, B]`; or what the spikes of a
                 population earn, a `PerSpike`; None is 0.
             record: Populations whose spikes to return.
+            steps: T, where no spikes say so.
+            generator: Of a run from rest, for Poisson sources; torch's default if None. A state
+                goes on with what it has.
             backend: `"auto"` takes the compiled loop if it can, `"reference"` the plain one, and
                 `"cpu"` the compiled one or raises.
 
@@ -242,42 +131,29 @@ class Network(nn.Module):
         Raises:
             ValueError: If a source is missing, a shape does not fit, or a value is not finite.
         """
-        spikes = spikes_of(self, inputs, axes=3)
-        steps, batch = next(iter(spikes.values())).shape[:2]
-        names = (record,) if isinstance(record, str) else tuple(record)
-        for name in names:
-            if name not in self.populations:
-                raise ValueError(
-                    f"Network was asked to record {name!r}, and has {listed(self.populations)}. "
-                    "Name one of these."
-                )
-        rewards, paid = rewards_of(self, reward, steps, batch)
-        state = self.rest(batch) if state is None else state
-        check_state(self, state, batch)
-        check_name(backend)
-        reason = "the plain loop was asked for"
-        if backend != "reference":
-            reason = compiled.why_not(self, batch, learn) or (
-                None if steps else "there is no time step"
-            )
-            if reason is not None and backend == "cpu":
-                raise BackendError(f'Network got backend="cpu", and {reason}. Use backend="auto".')
-            if reason is not None and steps and device_of(self).type == "cpu":
-                self._warn_once(reason)
-        simulate = reference.run if reason is not None else compiled.run
-        result = simulate(self, spikes, state, learn, rewards, names, paid)
+        given, state = self._begin(inputs, state, generator, steps, "[T, B, N]")
+        rewards, paid = rewards_of(self, reward, given.steps, given.batch)
+        job = Job(given.sent, state, learn, rewards, recorded(self, record), paid)
+        result = simulator(self, backend, job)(self, job)
         if learn:
-            self._decay_thresholds(steps)
-        return Result(*result)
+            self._decay_thresholds(job.steps)
+        return result
 
-    def _warn_once(self, reason: str) -> None:
-        if reason not in self._warned:
-            self._warned.add(reason)
-            warnings.warn(
-                f"Network runs on the plain loop, correct but hundreds of times slower: {reason}.",
-                FallbackWarning,
-                stacklevel=4,
-            )
+    def _begin(
+        self,
+        inputs: Mapping[str, Tensor | Events | float],
+        state: NetworkState | None,
+        generator: torch.Generator | None,
+        steps: int | None,
+        form: str,
+    ) -> tuple[Inputs, NetworkState]:
+        """What sources send, and the state to start from, checked."""
+        given = inputs_of(self, inputs, state, steps=steps, form=form)
+        check_reached(self)
+        check_weights(self)
+        state = self.rest(given.batch, generator=generator) if state is None else state
+        check_state(self, state, given.batch)
+        return given, state
 
     def _decay_thresholds(self, steps: int) -> None:
         for name, population in self.populations.items():
@@ -334,16 +210,3 @@ class Network(nn.Module):
             self, rates.detach().cpu().float() * self.dt, source=source, watch=watch, shown=shown,
             learn=learn, seed=seed, first=first, threads=threads, progress=progress,
         )  # fmt: skip
-
-    def summary(self) -> NetworkSummary:
-        """Populations and connections: rows, a table, a diagram."""
-        return summary(self)
-
-    def extra_repr(self) -> str:
-        """Populations and connections, a line each."""
-        lines = [f"dt={self.dt:g}"]
-        for name, p in self.populations.items():
-            kind = "source" if p.neuron is None else p.neuron._name()
-            lines.append(f"{name}: {p.size} x {kind}")
-        lines += [f"{n}: {type(k.connection).__name__}" for n, k in self.links.items()]
-        return "\n".join(lines)

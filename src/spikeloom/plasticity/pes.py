@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spikeloom.discretise import decay
 from spikeloom.engine.unroll import check_sequence
+from spikeloom.plasticity.finite import check_finite
 
 
 class PESState(NamedTuple):
@@ -95,11 +96,7 @@ class PES:
                 f"a target {tuple(target.shape)}: it needs [D, N], [T, B, N] and [T, B, D]. A "
                 "target that is the same at every step is target.expand(T, B, D)."
             )
-        if not bool(torch.isfinite(target).all()):
-            raise ValueError(
-                "PES.learn got a target that is not finite: it would spoil every decoder. Look at "
-                "how it was computed."
-            )
+        check_finite("PES.learn", "target", target, "every decoder")
         rho = decay(self.tau, self.dt) if self.tau > 0 else 0.0
         activity = torch.zeros_like(spikes[:1].sum(0)) if state is None else state.activity
         out = torch.empty(wanted, dtype=spikes.dtype, device=spikes.device)

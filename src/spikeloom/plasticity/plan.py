@@ -11,6 +11,7 @@ from spikeloom.engine.graph import Graph
 from spikeloom.engine.identity import identity
 from spikeloom.engine.program import Signature, program
 from spikeloom.engine.trace import CannotFuse
+from spikeloom.plasticity.plastic import PlasticConnection
 from spikeloom.plasticity.rule_plan import RulePlan, key_of
 from spikeloom.plasticity.wires import WIRES, key_of_wiring
 
@@ -54,6 +55,7 @@ class Plan:
         record: Populations whose spikes are kept.
         batch: Number of samples.
         paid: The population that earns rewards by its spikes.
+        driven: A source whose spikes are given, though it might draw them.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Plan:
         record: tuple[str, ...],
         batch: int = 1,
         paid: str | None = None,
+        driven: str | None = None,
     ) -> None:
         self.net = net
         self.learn = learn
@@ -70,11 +73,20 @@ class Plan:
         self.paid = paid
         self.depth = net.max_delay + 1
         self.neurons = {n: p for n, p in net.populations.items() if p.neuron is not None}
+        self.draws = {n for n, p in net.populations.items() if p.draws and n != driven}
+        """Sources that draw their spikes step by step."""
         self.rules = {
             n: RulePlan(link.connection.rule, net.dt)
             for n, link in net.links.items()
             if learn and link.connection.rule is not None
         }
+        connections = {name: net.links[name].connection for name in self.rules}
+        self.normed = {
+            n: c
+            for n, c in connections.items()
+            if isinstance(c, PlasticConnection) and c.norm is not None
+        }
+        """Learning connections whose weights are brought to a sum after each sample."""
         adapts = learn and any(net.theta(name) is not None for name in self.neurons)
         self.together = batch > 1 and (adapts or bool(self.rules))
         """Whether several samples learn, so that each step is taken by all before the next."""
@@ -92,6 +104,7 @@ class Plan:
                 n,
                 p.size,
                 n in self.neurons and _neuron_key(p.neuron, p.size),
+                n in self.draws,
                 net.theta(n) is not None,
             )
             for n, p in net.populations.items()

@@ -1,19 +1,41 @@
-"""Poisson spikes, drawn inside a compiled loop."""
+"""Poisson spikes, drawn inside a compiled loop: for all steps at once, or step by step."""
 
 from __future__ import annotations
 
 from spikeloom.engine.code import INT, Code, Memory, Value
 
 GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
-_MIX = (30, 0xBF58476D1CE4E5B9 - (1 << 64)), (27, 0x94D049BB133111EB - (1 << 64))
+MIX = (30, 0xBF58476D1CE4E5B9 - (1 << 64)), (27, 0x94D049BB133111EB - (1 << 64))
+RESOLUTION = 53
+"""Bits of a random number."""
+MOST_SAMPLES = 1 << 24
+"""Of a batch: so many rows of random numbers are kept apart at each step."""
 
 
 def mixed(state: Value) -> Value:
     """The output function of splitmix64 (Steele, Lea & Flood 2014, doi:10.1145/2714064.2660195)."""
     z = state
-    for shift, factor in _MIX:
+    for shift, factor in MIX:
         z = z.bits("xor", z.bits("lshr", shift)).bits("mul", factor)
     return z.bits("xor", z.bits("lshr", 31))
+
+
+def emit_row(key: Value, number: int, t: Value, b: Value) -> Value:
+    """Where the random numbers of a source, a step and a sample begin; as `noise.Draws`."""
+    own = mixed(key.bits("add", wrapped((number + 1) * GOLDEN)))
+    return mixed(own.bits("add", (t * MOST_SAMPLES + b).bits("mul", GOLDEN)))
+
+
+def emit_draws(code: Code, row: Value, limit: Memory, size: int, fired: Memory) -> None:
+    """Let each neuron fire whose random number is below its limit."""
+    with code.loop(size, parallel=True) as i:
+        drawn = mixed(row.bits("add", (i + 1).bits("mul", GOLDEN))).bits("lshr", 64 - RESOLUTION)
+        fired[i] = (drawn < limit[i]).as_int()
+
+
+def wrapped(x: int) -> int:
+    """As a number of 64 bits with a sign."""
+    return (x + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def emit_poisson(

@@ -15,7 +15,6 @@ from spikeloom.plasticity.wiring import Listed, Strongest, Wiring
 
 class _Pool(Connection):
     axes: ClassVar[int]
-    learns = False
     delays = False
 
     def __init__(

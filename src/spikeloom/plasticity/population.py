@@ -10,10 +10,10 @@ from spikeloom.neurons.parameters import listed
 from spikeloom.plasticity.abstract import Connection
 from spikeloom.plasticity.homeostasis import AdaptiveThreshold
 from spikeloom.plasticity.kinetics import Conductance
-from spikeloom.plasticity.wiring import Wiring
+from spikeloom.plasticity.wiring import PlasticWiring, Wiring
 
 if TYPE_CHECKING:
-    from spikeloom.plasticity.network import Network
+    from spikeloom.plasticity.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,15 @@ class Population:
     size: int
     neuron: Neuron | None = None
     homeostasis: AdaptiveThreshold | None = None
+    draws: bool = False
+    """Whether it is a source that draws its spikes itself."""
+
+    @property
+    def kind(self) -> str:
+        """The class of its neurons, `"source"` or `"Poisson"`."""
+        if self.neuron is not None:
+            return self.neuron._name()
+        return "Poisson" if self.draws else "source"
 
 
 @dataclass(frozen=True)
@@ -43,8 +52,24 @@ class Link:
         """Who reaches whom."""
         return self.connection.wiring(*self.sizes)
 
+    @property
+    def plastic(self) -> PlasticWiring:
+        """The same, of a connection that learns.
 
-def check_new(net: Network, name: str, size: int) -> None:
+        Raises:
+            TypeError: If its synapses have no traces.
+        """
+        wiring = self.wiring
+        if not isinstance(wiring, PlasticWiring):
+            raise TypeError(
+                f"Network got a rule on {self.name!r}, a {type(self.connection).__name__}: its "
+                "synapses have no traces, so that no rule could tell them apart. Use a Dense or a "
+                "Sparse connection, or rule=None."
+            )
+        return wiring
+
+
+def check_new(net: Structure, name: str, size: int) -> None:
     """Say so if there can be no population of that name and size."""
     if not name or "." in name or name in net.populations or hasattr(net.neurons, name):
         raise ValueError(
@@ -73,7 +98,7 @@ def check_regulated(name: str, neuron: Neuron, homeostasis: AdaptiveThreshold | 
         )
 
 
-def linked(net: Network, pre: str, post: str, connection: Connection, name: str | None) -> Link:
+def linked(net: Structure, pre: str, post: str, connection: Connection, name: str | None) -> Link:
     """A connection with its ends, if it fits between them."""
     for end in (pre, post):
         if end not in net.populations:
@@ -84,8 +109,8 @@ def linked(net: Network, pre: str, post: str, connection: Connection, name: str 
     neuron = net.populations[post].neuron
     if neuron is None:
         raise ValueError(
-            f"Network got a connection onto {post!r}, which is a source: its spikes are given. "
-            "Connect onto a population of neurons."
+            f"Network got a connection onto {post!r}, which is a source: its spikes are given or "
+            "drawn. Connect onto a population of neurons."
         )
     sizes = net.populations[pre].size, net.populations[post].size
     expected = connection.shapes()
@@ -116,7 +141,10 @@ def linked(net: Network, pre: str, post: str, connection: Connection, name: str 
             f"Network already has a connection {name!r}, or cannot use that name: it is a word "
             'of its own without a dot. Give this one another: connect(..., name="...").'
         )
-    return Link(name, pre, post, connection, names.index(to), sizes)
+    link = Link(name, pre, post, connection, names.index(to), sizes)
+    if connection.rule is not None:
+        _ = link.plastic  # says so if it cannot learn
+    return link
 
 
 def _sides(expected: tuple[int, int] | None) -> str:

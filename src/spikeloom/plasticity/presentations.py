@@ -18,6 +18,7 @@ from spikeloom.plasticity.arrays import Arrays
 from spikeloom.plasticity.many import ManyEmitter
 from spikeloom.plasticity.plan import Plan, why_not
 from spikeloom.plasticity.presentation import Presentation as Presentation
+from spikeloom.plasticity.sources import draws_of
 from spikeloom.plasticity.wiring import grouped
 from spikeloom.plasticity.work_queue import Queue
 
@@ -53,7 +54,7 @@ def present(
             f"Network cannot present a data set in one loop: {reason}. Encode each sample and call "
             "run() on it."
         )
-    plan = Plan(net, learn, ())
+    plan = Plan(net, learn, (), driven=source)
     text, keys = ManyEmitter(plan, source, watch, shown).emit()
     with _lock:
         call = _compiled.get(text)
@@ -99,16 +100,19 @@ def present(
 
 def _arrays(net: Network, plan: Plan, source: str, shown: Presentation) -> Arrays:
     """The memory of one worker."""
+    draws = {n: draws_of(net, n, rate, 1) for n in plan.draws if (rate := net.rate(n)) is not None}
     silent = {
-        name: torch.zeros(1, 1, p.size) for name, p in net.populations.items() if p.neuron is None
+        name: torch.zeros(1, 1, p.size)
+        for name, p in net.populations.items()
+        if p.neuron is None and name not in draws
     }
-    state = net.rest(1)
-    arrays = Arrays(net, plan, silent, state, shown.steps, 1)
+    state = net.rest(1, generator=torch.Generator())  # `seed` says what is drawn, not its key
+    arrays = Arrays(net, plan, {**silent, **draws}, state, shown.steps, 1)
     of = arrays.of
     of["reward",] = torch.zeros(shown.steps, 1)
     size = net.populations[source].size
     for name, population in net.populations.items():
-        if population.neuron is None:
+        if name in silent:
             of["starts", name] = torch.zeros(shown.steps + 1, dtype=torch.int32)
             of["given", name] = torch.empty(shown.steps * population.size, dtype=torch.int32)
         elif population.homeostasis is not None:
@@ -118,13 +122,11 @@ def _arrays(net: Network, plan: Plan, source: str, shown: Presentation) -> Array
     for name, value in state.neurons.items():
         for field, at_rest in value._asdict().items():
             of["rest", name, field] = at_rest.contiguous()
-    for name in plan.rules:
-        connection = net.links[name].connection
-        if connection.norm is not None:
-            of["norm", name] = torch.tensor([connection.norm])
-            at, begin = grouped(*connection.sums())
-            order, shared = net.links[name].wiring.order, net.links[name].wiring.shared
-            at = at if order is None or shared else order.argsort()[at]
-            of["sum", name, "at"], of["sum", name, "begin"] = at.int(), begin.int()
+    for name, connection in plan.normed.items():
+        of["norm", name] = torch.tensor([connection.norm])
+        at, begin = grouped(*connection.sums())
+        order, shared = net.links[name].wiring.order, net.links[name].wiring.shared
+        at = at if order is None or shared else order.argsort()[at]
+        of["sum", name, "at"], of["sum", name, "begin"] = at.int(), begin.int()
     of["drawn",] = torch.empty(2 * shown.steps * size, dtype=torch.int32)
     return arrays

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from spikeloom.plasticity.state import NetworkState, held_by
+from spikeloom.plasticity.job import Job
+from spikeloom.plasticity.noise import Draws, key
+from spikeloom.plasticity.state import NetworkState, Result, held_by
 
 if TYPE_CHECKING:
-    from spikeloom.plasticity.given import Given
     from spikeloom.plasticity.network import Network
     from spikeloom.plasticity.population import Link
-    from spikeloom.plasticity.reward import PerSpike
 
 
-def rest(net: Network, batch: int, device: torch.device) -> NetworkState:
+def rest(
+    net: Network, batch: int, device: torch.device, generator: torch.Generator | None = None
+) -> NetworkState:
     """The state of a network that has been silent for ever."""
     float32 = torch.float32
     neurons = {
@@ -42,42 +44,32 @@ def rest(net: Network, batch: int, device: torch.device) -> NetworkState:
             synapses[name] = zeros[1]
         if zeros[2]:
             eligibility[name] = zeros[2]["e"]
-    return NetworkState(neurons, sent, traces, eligibility, synapses)
+    draws = any(p.draws for p in net.populations.values())
+    noise = key(generator, device) if draws else torch.zeros(2, dtype=torch.int64, device=device)
+    return NetworkState(neurons, sent, traces, eligibility, synapses, noise)
 
 
-def run(
-    net: Network,
-    inputs: Mapping[str, Given],
-    state: NetworkState,
-    learn: bool,
-    reward: Tensor,
-    record: Sequence[str],
-    paid: PerSpike | None = None,
-) -> tuple[dict[str, Tensor], dict[str, Tensor], NetworkState]:
+def run(net: Network, job: Job) -> Result:
     """A whole presentation: records, counts, final state."""
-    steps, batch = reward.shape
-    payoff = None
-    if paid is not None:
-        payoff = paid.expanded(steps, batch, net.populations[paid.population].size)
-        payoff = payoff.to(reward.device)
-    kept: dict[str, list[Tensor]] = {name: [] for name in record}
+    payoff, state = job.payoff(net), job.state
+    kept: dict[str, list[Tensor]] = {name: [] for name in job.record}
     counts = {name: torch.zeros_like(s[0]) for name, s in state.sent.items()}
-    for t in range(steps):
-        earned = None if paid is None or payoff is None else (paid.population, payoff[t])
-        now = {n: x[t] for n, x in inputs.items()}
-        spikes, state = step(net, now, state, learn, reward[t], earned)
+    for t in range(job.steps):
+        earned = None if payoff is None else (payoff[0], payoff[1][t])
+        now = {n: x if isinstance(x, Draws) else x[t] for n, x in job.sent.items()}
+        spikes, state = step(net, now, state, job.learn, job.reward[t], earned)
         for name, s in spikes.items():
             counts[name] += s
             if name in kept:
                 kept[name].append(s)
-    empty = {name: state.sent[name][:0] for name in record}
+    empty = {name: state.sent[name][:0] for name in job.record}
     records = {name: torch.stack(rows) if rows else empty[name] for name, rows in kept.items()}
-    return records, counts, state
+    return Result(records, counts, state)
 
 
 def step(
     net: Network,
-    inputs: Mapping[str, Tensor],
+    inputs: Mapping[str, Tensor | Draws],
     state: NetworkState,
     learn: bool,
     reward: Tensor,
@@ -87,7 +79,7 @@ def step(
 
     `earned` is a population and what each of its spikes adds to the reward, `[B, N]`.
     """
-    spikes = dict(inputs)
+    spikes = {n: x.spikes(state.noise) if isinstance(x, Draws) else x for n, x in inputs.items()}
     neurons = {}
     arrived, brought, synapses = _arrivals(net, state)
     for name, population in net.populations.items():
@@ -120,7 +112,8 @@ def step(
             if theta is not None and population.homeostasis is not None:
                 theta += population.homeostasis.plus * (spikes[name] != 0).sum(0)
     sent = {name: torch.cat([spikes[name][None], old[:-1]]) for name, old in state.sent.items()}
-    return spikes, NetworkState(neurons, sent, traces, eligibility, synapses)
+    noise = state.noise + state.noise.new_tensor([0, 1])
+    return spikes, NetworkState(neurons, sent, traces, eligibility, synapses, noise)
 
 
 def _arrivals(
@@ -159,7 +152,7 @@ def _learn(
     connection, dt = link.connection, net.dt
     rule = connection.rule
     assert rule is not None
-    wiring = link.wiring
+    wiring = link.plastic
     alike = (1,) * len(wiring.synapses)
     low, high = connection.bounds()
     kinds = {**rule.pre, **rule.post}

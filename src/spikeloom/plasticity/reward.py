@@ -8,6 +8,8 @@ from typing import final
 import torch
 from torch import Tensor
 
+from spikeloom.plasticity.finite import check_finite
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -109,11 +111,7 @@ class RewardPredictionError:
         Raises:
             ValueError: If a reward is not finite.
         """
-        if not bool(torch.isfinite(reward).all()):
-            raise ValueError(
-                "RewardPredictionError got a reward that is not finite: the expectation would "
-                "never recover. Look at how it was computed."
-            )
+        check_finite("RewardPredictionError", "reward", reward, "the expectation")
         expected = torch.as_tensor(mean, dtype=reward.dtype, device=reward.device)
         errors = []
         for r in reward:

@@ -7,12 +7,12 @@ from typing import Any, Self, final
 import torch
 from torch import Tensor
 
-from spikeloom.plasticity.abstract import Connection
-from spikeloom.plasticity.wiring import Listed, Wiring
+from spikeloom.plasticity.plastic import PlasticConnection
+from spikeloom.plasticity.wiring import Listed, PlasticWiring
 
 
 @final
-class Sparse(Connection):
+class Sparse(PlasticConnection):
     r"""A synapse for each pair in a list: `weight[k]` from `pairs[0, k]` to `pairs[1, k]`.
 
     The structure stays. A pair may have several synapses if their delays differ.
@@ -111,7 +111,7 @@ class Sparse(Connection):
         """As they were given."""
         return self.size[0], self.size[1]
 
-    def wired(self, n_pre: int, n_post: int) -> Wiring:
+    def wired(self, n_pre: int, n_post: int) -> PlasticWiring:
         """The list."""
         at = torch.arange(len(self.pre), device=self.pre.device)
         delay = None if isinstance(self.delay, int) else self.delay

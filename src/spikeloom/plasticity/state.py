@@ -23,6 +23,8 @@ class NetworkState(NamedTuple):
     """Connection with an eligibility to it: of every synapse, `[B, I, O]` or `[B, S]`."""
     synapses: dict[str, dict[str, Tensor]]
     """Connection with short-term plasticity to `u` and `q`, `[B, L]`; with kinetics to `g`."""
+    noise: Tensor
+    """What Poisson sources draw with: a key, and how many steps there have been, `[2]`, int64."""
 
 
 def held_by(link: Link) -> tuple[dict[str, tuple[int, ...]], ...]:
@@ -35,9 +37,10 @@ def held_by(link: Link) -> tuple[dict[str, tuple[int, ...]], ...]:
     if connection.kinetics is not None:
         synapses["g"] = neurons
     if rule is not None:
+        plastic = link.plastic  # says so if it cannot learn
         traces = dict.fromkeys(rule.pre, terminals) | dict.fromkeys(rule.post, neurons)
         if rule.eligibility is not None:
-            eligibility["e"] = link.wiring.synapses
+            eligibility["e"] = plastic.synapses
     return traces, synapses, eligibility
 
 

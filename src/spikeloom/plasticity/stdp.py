@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from spikeloom.plasticity.pairing import paired
 from spikeloom.plasticity.rule import Rule
 from spikeloom.plasticity.trace import Trace
 
@@ -58,14 +59,10 @@ def pair(
         >>> sorted(pair().pre), sorted(pair().post)
         (['x_pre'], ['x_post'])
     """
-    mode = "set" if nearest else "add"
-    return Rule(
-        on_pre=depress,
-        on_post=potentiate,
-        pre={"x_pre": Trace(tau_pre, mode)},
-        post={"x_post": Trace(tau_post, mode)},
-        params={"nu_pre": nu_pre, "nu_post": nu_post},
-    )
+    return paired(
+        depress, potentiate, tau_pre=tau_pre, tau_post=tau_post, nearest=nearest,
+        nu_pre=nu_pre, nu_post=nu_post,
+    )  # fmt: skip
 
 
 def triplet(

@@ -12,8 +12,8 @@ from torch import Tensor
 from spikeloom.plasticity.rule import Rule
 
 if TYPE_CHECKING:
-    from spikeloom.plasticity.network import Network
     from spikeloom.plasticity.population import Link
+    from spikeloom.plasticity.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,14 @@ class PopulationRow:
     name: str
     size: int
     kind: str
-    """The class of its neurons, or `"source"`."""
+    """The class of its neurons, `"source"`, or `"Poisson"`: a source that draws its spikes."""
     adapts: bool
     """Whether homeostasis moves its thresholds."""
+
+    @property
+    def is_source(self) -> bool:
+        """Whether its spikes come from outside, or from a generator."""
+        return self.kind in ("source", "Poisson")
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class NetworkSummary:
             )
             for c in self.connections
         ]
-        neurons = sum(p.size for p in self.populations if p.kind != "source")
+        neurons = sum(p.size for p in self.populations if not p.is_source)
         weights = sum(math.prod(c.shape) for c in self.connections)
         learned = sum(math.prod(c.shape) for c in self.connections if c.learns)
         total = f"{neurons:,} neurons, {weights:,} weights, {learned:,} of them learn"
@@ -96,7 +101,7 @@ class NetworkSummary:
         number = {p.name: k for k, p in enumerate(self.populations)}
         lines = ["flowchart LR"]
         for p in self.populations:
-            left, right = ("([", "])") if p.kind == "source" else ("[", "]")
+            left, right = ("([", "])") if p.is_source else ("[", "]")
             label = _quoted(f"{p.name}<br/>{p.size:,} {p.kind}")
             lines.append(f"    p{number[p.name]}{left}{label}{right}")
         for c in self.connections:
@@ -107,7 +112,7 @@ class NetworkSummary:
         return "\n".join(lines)
 
 
-def summary(net: Network) -> NetworkSummary:
+def summary(net: Structure) -> NetworkSummary:
     """Say what is in a network, without running it.
 
     Args:
@@ -139,12 +144,9 @@ def summary(net: Network) -> NetworkSummary:
             p0 ==>|"Dense"| p1
     """
     populations = tuple(
-        PopulationRow(
-            name, p.size, "source" if p.neuron is None else p.neuron._name(),
-            p.homeostasis is not None,
-        )
+        PopulationRow(name, p.size, p.kind, p.homeostasis is not None)
         for name, p in net.populations.items()
-    )  # fmt: skip
+    )
     return NetworkSummary(net.dt, populations, tuple(map(_connection, net.links.values())))
 
 

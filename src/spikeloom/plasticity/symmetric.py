@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from spikeloom.plasticity.pairing import paired
 from spikeloom.plasticity.rule import Rule
-from spikeloom.plasticity.trace import Trace
 
 
 def at_pre(w: Tensor, x_post: Tensor, eta: Tensor, offset: Tensor) -> Tensor:
@@ -44,13 +44,8 @@ def symmetric(
         >>> symmetric().takes("on_pre")
         ('w', 'x_post', 'eta', 'offset')
     """
-    mode = "set" if nearest else "add"
-    return Rule(
-        on_pre=at_pre,
-        on_post=at_post,
-        pre={"x_pre": Trace(tau, mode)},
-        post={"x_post": Trace(tau, mode)},
-        params={"eta": eta, "offset": offset},
+    return paired(
+        at_pre, at_post, tau_pre=tau, tau_post=tau, nearest=nearest, eta=eta, offset=offset
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from spikeloom.plasticity.pairing import paired
 from spikeloom.plasticity.rule import Rule
-from spikeloom.plasticity.trace import Trace
 
 
 def power(x: Tensor, mu: Tensor) -> Tensor:
@@ -73,11 +73,7 @@ def weight_dependent(
             f"weight_dependent got mu={mu!r}: a negative power grows without bound at the bounds. "
             "Pass mu=1 for the multiplicative rule, or a number between 0 and 1."
         )
-    mode = "set" if nearest else "add"
-    return Rule(
-        on_pre=depress,
-        on_post=potentiate,
-        pre={"x_pre": Trace(tau_pre, mode)},
-        post={"x_post": Trace(tau_post, mode)},
-        params={"nu_pre": nu_pre, "nu_post": nu_post, "mu": mu, "low": low, "high": high},
-    )
+    return paired(
+        depress, potentiate, tau_pre=tau_pre, tau_post=tau_post, nearest=nearest,
+        nu_pre=nu_pre, nu_post=nu_post, mu=mu, low=low, high=high,
+    )  # fmt: skip

@@ -19,7 +19,14 @@ from torch import Tensor
 
 from spikeloom.engine.code import INT, Memory, Value
 from spikeloom.plasticity.sides import Side
-from spikeloom.plasticity.wiring import AllOthers, AllToAll, Listed, Strongest, Wiring
+from spikeloom.plasticity.wiring import (
+    AllOthers,
+    AllToAll,
+    Listed,
+    PlasticWiring,
+    Strongest,
+    Wiring,
+)
 
 if TYPE_CHECKING:
     from spikeloom.plasticity.emitter import Emitter
@@ -50,12 +57,6 @@ class Wires(ABC):
         emitter: Who writes the loop.
         link: The connection.
     """
-
-    prepares: ClassVar[tuple[bool, bool]] = True, True
-    """Whether the traces of all partners are looked up before `on_pre`, before `on_post`: not where
-    a spike reaches few of them."""
-    skips: ClassVar[bool] = False
-    """Whether a loop over synapses can be one over active partners."""
 
     def __init__(self, emitter: Emitter, link: Link) -> None:
         self.emitter, self.link, self.code = emitter, link, emitter.code
@@ -106,15 +107,25 @@ class Wires(ABC):
     def send(self, into: Memory, amounts: Memory | None) -> None:
         """Add what they bring; each times its amount, if there are any."""
 
+
+class PlasticWires(Wires):
+    """That of a connection that may learn. Abstract."""
+
+    prepares: ClassVar[tuple[bool, bool]] = True, True
+    """Whether the traces of all partners are looked up before `on_pre`, before `on_post`: not where
+    a spike reaches few of them."""
+    skips: ClassVar[bool] = False
+    """Whether a loop over synapses can be one over active partners."""
+
+    @abstractmethod
     def synapses(
         self, outgoing: bool, i: Value, active: Side | None = None
     ) -> AbstractContextManager[Synapse]:
         """A loop over the synapses of terminal i, or onto neuron i; of active partners at least."""
-        raise NotImplementedError
 
 
 @final
-class DenseWires(Wires):
+class DenseWires(PlasticWires):
     """A row of the weights per terminal, a column per neuron."""
 
     skips = True
@@ -169,7 +180,7 @@ class LateralWires(Wires):
                 into[who[k]] = into[who[k]] - own
 
 
-class ListedWires(Wires):
+class ListedWires(PlasticWires):
     """Synapses in lists, by terminal and by neuron.
 
     What is kept per synapse lies in memory by terminal, so that a spike reads it in one piece.
@@ -255,8 +266,8 @@ def different_delays(wiring: Wiring) -> int:
 
 def key_of_wiring(wiring: Wiring) -> object:
     """What the code depends on."""
-    sizes = wiring.synapses, wiring.terminals, wiring.shared
-    return type(wiring), sizes, different_delays(wiring)
+    synapses = wiring.synapses if isinstance(wiring, PlasticWiring) else None
+    return type(wiring), synapses, wiring.terminals, wiring.shared, different_delays(wiring)
 
 
 _lists: WeakKeyDictionary[Listed, dict[tuple[str, ...], Tensor]] = WeakKeyDictionary()

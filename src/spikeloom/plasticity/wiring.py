@@ -28,11 +28,6 @@ class Wiring(ABC):
     def terminals(self) -> int:
         """Number of terminals L."""
 
-    @property
-    @abstractmethod
-    def synapses(self) -> tuple[int, ...]:
-        """Shape S of what is kept per synapse."""
-
     @abstractmethod
     def send(self, weight: Tensor, arrived: Tensor) -> Tensor:
         """What spikes that arrive, `[B, L]`, bring to the postsynaptic neurons, `[B, O]`."""
@@ -46,13 +41,22 @@ class Wiring(ABC):
         """How the compiled loop orders what is kept per synapse, `[S]`; None if as it is."""
         return None
 
+
+class PlasticWiring(Wiring):
+    """One with synapses that a rule can tell apart. Abstract."""
+
+    @property
+    @abstractmethod
+    def synapses(self) -> tuple[int, ...]:
+        """Shape S of what is kept per synapse."""
+
+    @abstractmethod
     def of_pre(self, x: Tensor) -> Tensor:
         """Values of terminals, `[B, L]`, to be broadcast over the synapses, `[B, *S]`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def of_post(self, x: Tensor) -> Tensor:
         """Values of postsynaptic neurons, `[B, O]`, to be broadcast likewise."""
-        raise NotImplementedError
 
     def spread(self, weight: Tensor) -> Tensor:
         """The weight of every synapse, `[*S]`."""
@@ -65,7 +69,7 @@ class Wiring(ABC):
 
 @final
 @dataclass(frozen=True, eq=False)
-class AllToAll(Wiring):
+class AllToAll(PlasticWiring):
     """Every neuron to every neuron, after one delay."""
 
     n_pre: int
@@ -97,7 +101,7 @@ class AllToAll(Wiring):
 @final
 @dataclass(frozen=True, eq=False)
 class AllOthers(Wiring):
-    """Every neuron to all but itself, with one weight, after one delay."""
+    """Every neuron to all but itself, with one weight, after one delay; none has its own."""
 
     n: int
 
@@ -106,18 +110,13 @@ class AllOthers(Wiring):
         """One per neuron."""
         return self.n
 
-    @property
-    def synapses(self) -> tuple[int, ...]:
-        """Nothing is kept per synapse."""
-        return ()
-
     def send(self, weight: Tensor, arrived: Tensor) -> Tensor:
         """The sum of all, less one's own."""
         return weight * (arrived.sum(1, keepdim=True) - arrived)
 
 
 @dataclass(frozen=True, eq=False)
-class Listed(Wiring):
+class Listed(PlasticWiring):
     """Synapses in lists: any structure, a delay per synapse, several synapses with one weight.
 
     No two synapses of a terminal reach the same neuron.

@@ -54,14 +54,14 @@ def network(net: Network, *, ax: Axes | None = None) -> Axes:
             f"{name} got a network without populations: there is nothing to draw. Add some with "
             "source(...) and population(...)."
         )
-    sources = [p.name for p in rows.populations if p.kind == "source"]
+    sources = [p.name for p in rows.populations if p.is_source]
     place = places([p.name for p in rows.populations], sources, rows.connections)
     width = 1 + max(x for x, _ in place.values())
     height = 1 + max(y for _, y in place.values())
     ax = axes_for(name, ax, (_WIDE * width, _HIGH * height))
     boxes = {}
     for p in rows.populations:
-        style = "round,pad=0.5" if p.kind == "source" else "square,pad=0.5"
+        style = "round,pad=0.5" if p.is_source else "square,pad=0.5"
         boxes[p.name] = ax.text(
             *place[p.name], f"{p.name}\n{p.size:,} {p.kind}", ha="center", va="center", zorder=3,
             bbox={"boxstyle": style, "facecolor": "white", "edgecolor": ink()}, color="black",

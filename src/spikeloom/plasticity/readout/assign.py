@@ -47,17 +47,7 @@ def assign(counts: Tensor, labels: Tensor, classes: int) -> Assignment:
         >>> assigned.of.tolist(), assigned.means.tolist()
         ([0, 1, -1], [[3.0, 0.0, 0.0], [1.0, 5.0, 0.0]])
     """
-    if counts.ndim != 2 or labels.shape != counts.shape[:1]:
-        raise ValueError(
-            f"assign got counts of shape {tuple(counts.shape)} and labels of shape "
-            f"{tuple(labels.shape)}: it needs [M, N] and [M], a row and a label per sample."
-        )
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
-        raise ValueError(
-            f"assign got labels from {int(labels.min())} to {int(labels.max())} for "
-            f"classes={classes!r}: they count from 0 to classes - 1. Pass classes="
-            f"{max(int(labels.max()) + 1, 1)}, or other labels."
-        )
+    check_labelled("assign", "[M, N]", counts, labels, classes)
     labels = labels.to(counts.device, torch.int64)
     totals = torch.zeros(classes, counts.shape[1], dtype=torch.float64, device=counts.device)
     totals.index_add_(0, labels, counts.to(torch.float64))
@@ -79,3 +69,29 @@ def checked_counts(name: str, counts: Tensor, neurons: int) -> Tensor:
             "for every neuron that was assigned. Count the same population in both."
         )
     return counts.to(torch.float32)
+
+
+def check_labelled(name: str, form: str, x: Tensor, labels: Tensor, classes: int) -> None:
+    """Say so unless there is a label, a class, for every sample.
+
+    Args:
+        name: Who was given them.
+        form: Of `x`, whose last axis but one is that of the samples.
+        x: Counts or spikes.
+        labels: `[M]`.
+        classes: Number of classes.
+
+    Raises:
+        ValueError: If a shape does not fit, or a label is no class.
+    """
+    if x.ndim != form.count(",") + 1 or labels.shape != x.shape[-2:-1]:
+        raise ValueError(
+            f"{name} got spikes of shape {tuple(x.shape)} and labels of shape "
+            f"{tuple(labels.shape)}: it needs {form} and [M], a label per sample."
+        )
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise ValueError(
+            f"{name} got labels from {int(labels.min())} to {int(labels.max())} for "
+            f"classes={classes!r}: they count from 0 to classes - 1. Pass classes="
+            f"{max(int(labels.max()) + 1, 1)}, or other labels."
+        )

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from spikeloom.plasticity.readout.assign import check_labelled
+
 
 class NGrams(NamedTuple):
     """Sequences of neurons and the classes for which they occurred, as `learn_n_grams` saw them."""
@@ -50,16 +52,7 @@ def learn_n_grams(spikes: Tensor, labels: Tensor, classes: int, *, n: int = 2) -
         >>> table.keys.tolist(), table.counts.tolist()  # 0 then 1; 1 then 0
         ([1, 2], [[1.0, 0.0], [0.0, 1.0]])
     """
-    if spikes.ndim != 3 or labels.shape != spikes.shape[1:2]:
-        raise ValueError(
-            f"learn_n_grams got spikes of shape {tuple(spikes.shape)} and labels of shape "
-            f"{tuple(labels.shape)}: it needs [T, M, N] and [M]."
-        )
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
-        raise ValueError(
-            f"learn_n_grams got labels from {int(labels.min())} to {int(labels.max())} for "
-            f"classes={classes!r}: they count from 0 to classes - 1."
-        )
+    check_labelled("learn_n_grams", "[T, M, N]", spikes, labels, classes)
     neurons = spikes.shape[2]
     if isinstance(n, bool) or not isinstance(n, int) or n < 1 or neurons**n >= 1 << 63:
         raise ValueError(
