@@ -14,6 +14,7 @@ PAGES = {
     "spikingjelly": ("spikingjelly", 0.0),
     "norse": ("norse", 1e-3),
     "bindsnet": ("bindsnet", 1.0),
+    "n3ml": ("spikeloom", 0.0),
     "pysnn": ("spikeloom", 0.0),
     "spikingtorch": ("spikeloom", 0.0),
 }
@@ -40,7 +41,7 @@ def test_the_code_of_ours_runs(page: str) -> None:
 
 @pytest.mark.peers
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "bindsnet"])
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("bindsnet", "n3ml")])
 def test_before_and_after_agree(page: str) -> None:
     needs, most = PAGES[page]
     pytest.importorskip(needs)
