@@ -1,14 +1,18 @@
 """BindsNET's `DiehlAndCook2015` at its best idiom: one image, all steps in one `run`, torch only.
 
 Its neurons are driven by currents where the paper's have conductances, so it is the same wiring and
-rule, and not the same model; both learn from every image, and encode it.
+rule, and not the same model; both learn from every image, and encode it. Of BindsNET only the parts
+are imported that networks need: the whole package asks for torchvision and gymnasium as well.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
 
 from torch import Tensor
 
@@ -26,7 +30,8 @@ def presenter(neurons: int, steps: int) -> tuple[str, Callable[[Tensor], object]
     Raises:
         ImportError: If BindsNET, or something that it imports, is not installed.
     """
-    encoding, models = import_module("bindsnet.encoding"), import_module("bindsnet.models")
+    _part("network")  # first: its parts import each other
+    encoding, models = _part("encoding"), _part("models")
     network = models.DiehlAndCook2015(
         n_inpt=784, n_neurons=neurons, exc=22.5, inh=120, dt=1.0, norm=78.4, nu=(1e-4, 1e-2),
         theta_plus=0.05, inpt_shape=(1, 784),
@@ -39,3 +44,13 @@ def presenter(neurons: int, steps: int) -> tuple[str, Callable[[Tensor], object]
         return spikes
 
     return f"BindsNET {version('bindsnet')}", present
+
+
+def _part(name: str) -> ModuleType:
+    """A module of BindsNET, without running what the package imports when it is imported."""
+    if "bindsnet" not in sys.modules:
+        spec = find_spec("bindsnet")
+        if spec is None:
+            raise ImportError("BindsNET is not installed: pip install --no-deps bindsnet")
+        sys.modules["bindsnet"] = module_from_spec(spec)
+    return import_module(f"bindsnet.{name}")
