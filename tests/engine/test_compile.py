@@ -115,7 +115,7 @@ def test_the_operation_passes_torchs_own_checks():
         return torch.tanh(v), v
 
     handle, _ = opaque._handle(
-        step, None, (1, 1, 1), "cpu", torch.float32, torch.float32, (True, True, True), (False,)
+        step, None, (1, 1, 1), "cpu", torch.float32, (True,) * 3, (torch.float32, (False,), "exact")
     )
     torch.library.opcheck(torch.ops.spikeloom.unroll.default, ([x], [v], [beta], handle))
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from spikeloom.engine import memory, unroll
+from spikeloom.engine.saved import Saved
 from tests.engine.steps import EXACT, STEPS
 
 HALF = (torch.float16, torch.bfloat16)
@@ -40,8 +41,8 @@ def arguments(name, shape, dtype, *, vector=False, seed=0):
     return step, xs, state, params
 
 
-def run(backend, step, xs, state, params, *, seed=1) -> tuple[Any, Any]:
-    out, after = unroll(step, tuple(xs), tuple(state), tuple(params), backend=backend)
+def run(backend, step, xs, state, params, *, seed=1, saved: Saved = "exact") -> tuple[Any, Any]:
+    out, after = unroll(step, tuple(xs), tuple(state), tuple(params), backend=backend, saved=saved)
     outs = (*(out if isinstance(out, tuple) else (out,)), *after)
     gen = torch.Generator().manual_seed(seed)
     weights = [torch.randn(o.shape, generator=gen).to(o.dtype) for o in outs]

@@ -43,7 +43,7 @@ def test_transforms_of_torch_func():
     assert seen == [True, False]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.torch.jit.trace:FutureWarning")
 def test_tracers():
     seen = []
 

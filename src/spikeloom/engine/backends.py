@@ -19,6 +19,7 @@ from spikeloom.engine import cpu, fused, private, reference, triton
 from spikeloom.engine.llvm_loops import Layout
 from spikeloom.engine.plan import Need
 from spikeloom.engine.program import Executable, Program, Signature, program
+from spikeloom.engine.saved import Saved, check_saved, saving
 from spikeloom.engine.trace import CannotFuse, check_pure
 
 Step = Callable[..., tuple[Tensor, ...]]
@@ -44,6 +45,7 @@ class Call:
     state: Sequence[Tensor]
     params: Sequence[Tensor]
     dtype: torch.dtype
+    saved: Saved = "exact"
 
 
 _COMPUTES = (torch.float32, torch.float64)
@@ -52,13 +54,16 @@ _warned: set[object] = set()
 
 def run(call: Call, backend: str) -> Result:
     """Run a call on the backend of that name, or on the fastest that can."""
+    check_saved(call.saved)
     if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
         devices = {t.device for t in (*call.xs, *call.state, *call.params)}
         fits = len(devices) == 1 and call.xs[0].device.type in ("cpu", "cuda")
         if backend != "reference" and fits and call.dtype in _COMPUTES:
             from spikeloom.engine import opaque  # loads torch's compiler
 
-            return opaque.run(call.step, None, call.xs, call.state, call.params, call.dtype)
+            return opaque.run(
+                call.step, None, call.xs, call.state, call.params, call.dtype, call.saved
+            )
         return _reference(call)
     if backend != "auto":
         return _named(call, backend)
@@ -160,7 +165,8 @@ def _fused(call: Call, here: Program, driver: fused.Driver) -> Result:
     flags = [grad and t.requires_grad for t in tensors]
     i, s = len(call.xs), len(call.xs) + len(call.state)
     need = Need(tuple(flags[:i]), tuple(flags[i:s]), tuple(flags[s:]))
-    layout = Layout(call.xs[0].dtype, tuple(p.numel() != 1 for p in call.params))
+    vector = tuple(p.numel() != 1 for p in call.params)
+    layout = Layout(call.xs[0].dtype, vector, call.saved)
     executable: Executable = here.executable(_signature(call), need, layout)
     return fused.run(driver, executable, call.xs, call.state, call.params)
 
@@ -181,7 +187,10 @@ def _checked_reference(call: Call, here: Program) -> Result:
 def _reference(call: Call) -> Result:
     given = call.xs[0].dtype
     xs = call.xs if given == call.dtype else [x.to(call.dtype) for x in call.xs]
-    outs, after = reference.run(call.step, xs, call.state, call.params)
+    # torch.compile keeps what it likes: hooks of autograd mean nothing to it.
+    saved = "exact" if torch.compiler.is_compiling() else call.saved
+    with saving(saved, call.state, call.params):
+        outs, after = reference.run(call.step, xs, call.state, call.params)
     return (outs if given == call.dtype else tuple(o.to(given) for o in outs)), after
 
 

@@ -92,8 +92,8 @@ def _default() -> Path:
 
 
 def _is_private(folder: Path) -> bool:
-    if sys.platform == "win32":
-        return True  # the profile folder is private by its access list
+    if not hasattr(os, "getuid"):
+        return True  # on Windows the profile folder is private by its access list
     info = folder.lstat()
     mine = info.st_uid == os.getuid()
     return mine and stat.S_ISDIR(info.st_mode) and not info.st_mode & 0o077
@@ -102,7 +102,7 @@ def _is_private(folder: Path) -> bool:
 def _read(path: Path) -> bytes | None:
     """The object in a file, unless the file is missing, damaged, or somebody else's."""
     try:
-        if sys.platform != "win32" and path.stat().st_uid != os.getuid():
+        if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
             return None
         data = path.read_bytes()
     except OSError:

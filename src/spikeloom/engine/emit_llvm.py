@@ -40,7 +40,9 @@ def keep_dtype(plan: Plan, layout: Layout, j: int) -> torch.dtype:
     i = plan.keep[j]
     if i in plan.graph.inputs:
         return layout.storage
-    return torch.bool if plan.graph.ops[i].is_bool else plan.graph.dtype
+    if plan.graph.ops[i].is_bool:
+        return torch.bool
+    return torch.bfloat16 if plan.rounded and j in stored_keeps(plan, layout) else plan.graph.dtype
 
 
 def forward(plan: Plan, layout: Layout, *, train: bool) -> Kernel:
@@ -93,7 +95,7 @@ def backward(plan: Plan, layout: Layout) -> Kernel:
     `d{i}` receive the gradients of the inputs, `a{i}` hold the gradients of the state (of the final
     one on entry, of the initial one on exit), and `q{i}` add up those of the parameters over time.
     """
-    g, need = plan.graph, plan.need
+    g, need = plan.back, plan.need
     fn = Function("backward", plan, layout, backward=True)
     kept = frozenset(plan.keep)
     order = g.closure(plan.roots, known=kept)

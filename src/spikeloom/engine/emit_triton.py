@@ -134,11 +134,11 @@ class Text:
 class Function:
     """A kernel under construction: its arrays, and how they are read and written."""
 
-    def __init__(self, name: str, plan: Plan, layout: Layout) -> None:
+    def __init__(self, name: str, plan: Plan, layout: Layout, graph: Graph) -> None:
         self.name = name
         self.plan = plan
         self.layout = layout
-        self.text = Text(plan.graph)
+        self.text = Text(graph)
         self.arrays: list[Array] = []
         self.head: list[str] = []
         self.moves: list[str] = []
@@ -208,7 +208,7 @@ class Function:
 def forward(plan: Plan, layout: Layout, *, train: bool) -> TritonKernel:
     """The forward kernel; with `train` it also stores what the plan keeps."""
     g = plan.graph
-    fn = Function("forward_train" if train else "forward", plan, layout)
+    fn = Function("forward_train" if train else "forward", plan, layout, g)
     keeps = stored_keeps(plan, layout) if train else {}
     order = set(g.closure((*g.outs, *g.new_states, *keeps.values())))
     for i in range(len(g.inputs)):
@@ -241,8 +241,8 @@ def forward(plan: Plan, layout: Layout, *, train: bool) -> TritonKernel:
 
 def backward(plan: Plan, layout: Layout) -> TritonKernel:
     """The backward kernel; time runs down, and arrays have the meaning of `emit_llvm.backward`."""
-    g, need = plan.graph, plan.need
-    fn = Function("backward", plan, layout)
+    g, need = plan.back, plan.need
+    fn = Function("backward", plan, layout, g)
     text = fn.text
     kept = frozenset(plan.keep)
     order = set(g.closure(plan.roots, known=kept))

@@ -24,6 +24,7 @@ from spikeloom.engine.emit_llvm import keep_dtype, stored_keeps
 from spikeloom.engine.llvm_loops import Layout
 from spikeloom.engine.plan import Need
 from spikeloom.engine.program import Executable, Signature, program
+from spikeloom.engine.saved import Saved
 from spikeloom.engine.trace import CannotFuse
 from spikeloom.engine.unroll import unroll
 
@@ -42,6 +43,7 @@ def unroll_feedback(
     connection: nn.Module,
     *,
     backend: str = "auto",
+    saved: Saved = "exact",
 ) -> Result:
     """Run a step over time with its first output fed back.
 
@@ -53,6 +55,7 @@ def unroll_feedback(
         params: Each broadcastable to `shape`, in the computing dtype.
         connection: Maps `shape` to `shape`.
         backend: `"auto"`, `"reference"` or `"cpu"`.
+        saved: `"exact"` or `"bfloat16"`, as in `unroll`; the plain loop is always exact.
 
     Returns:
         The outputs `[T, *shape]`, the final state, and the last fed-back output.
@@ -68,7 +71,7 @@ def unroll_feedback(
         found = _fusible(x, state, params, connection)
         if isinstance(found, Coupling):
             try:
-                return _fused(step, x, state, last, params, found)
+                return _fused(step, x, state, last, params, found, saved)
             except CannotFuse as error:
                 found = str(error)
         if backend == "cpu":
@@ -94,6 +97,7 @@ def unroll_one_to_one(
     factors: Sequence[Tensor],
     *,
     backend: str = "auto",
+    saved: Saved = "exact",
 ) -> Result:
     """Run a step over time with its first output fed back to the same neuron.
 
@@ -105,12 +109,15 @@ def unroll_one_to_one(
         params: Each broadcastable to `shape`.
         factors: Weight and, if there is one, bias, each broadcastable to `shape`.
         backend: `"auto"`, `"reference"` or `"cpu"`.
+        saved: `"exact"` or `"bfloat16"`, as in `unroll`.
 
     Returns:
         As `unroll_feedback`.
     """
     looped = partial(_returning, step=step, states=len(state), biased=len(factors) == 2)
-    out, (last, *after) = unroll(looped, x, (last, *state), (*factors, *params), backend=backend)
+    out, (last, *after) = unroll(
+        looped, x, (last, *state), (*factors, *params), backend=backend, saved=saved
+    )
     return (out if isinstance(out, tuple) else (out,)), tuple(after), last
 
 
@@ -205,13 +212,14 @@ def _fused(
     last: Tensor,
     params: Sequence[Tensor],
     link: Coupling,
+    saved: Saved,
 ) -> Result:
     grad = torch.is_grad_enabled()
     tensors = (x, last, *state, *params, link.weight, link.bias)
     train = grad and any(t is not None and t.requires_grad for t in tensors)
     wanted = tuple(train and p.requires_grad for p in params)
     need = Need((train, False), (train,) * len(state), wanted)
-    layout = Layout(x.dtype, tuple(p.numel() != 1 for p in params))
+    layout = Layout(x.dtype, tuple(p.numel() != 1 for p in params), saved)
     signature = Signature(2, len(state), len(params), x.dtype)
     here = program(partial(_add_then, step=step))
     executable = here.executable(signature, need, layout)

@@ -15,6 +15,7 @@ import torch
 
 from spikeloom.engine.llvm_ops import Body, stored
 from spikeloom.engine.plan import Plan
+from spikeloom.engine.saved import Saved
 
 CHUNK = 16384
 """Neurons per chunk. Long rows keep the hardware's prefetching going, and the state of a chunk
@@ -48,6 +49,8 @@ class Layout:
     """Of inputs, outputs and their gradients."""
     vector_params: tuple[bool, ...]
     """Per parameter: one value per neuron, or one for all."""
+    saved: Saved = "exact"
+    """How the forward pass keeps what the backward pass needs."""
 
 
 class Function:
@@ -77,7 +80,8 @@ class Function:
         self, write: Callable[[Body, Cursor], None], tag: str, previous: bool, steps: int = 1
     ) -> list[str]:
         """The loop over the neurons of a row, for one time step or a block of them."""
-        body = Body(self.plan.graph, self.declared, f"{tag}.")
+        graph = self.plan.back if self.backward else self.plan.graph
+        body = Body(graph, self.declared, f"{tag}.")
         for i, vector in enumerate(self.layout.vector_params):
             if not vector:
                 body.values[self.plan.graph.params[i]] = f"%p{i}.value"

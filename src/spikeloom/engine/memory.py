@@ -87,7 +87,7 @@ class Pool:
 
 def _block(size: int) -> mmap.mmap:
     """Anonymous memory, private to the process and its children."""
-    if os.name == "nt":
+    if not hasattr(mmap, "MAP_ANONYMOUS"):  # Windows
         return mmap.mmap(-1, size)
     block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):

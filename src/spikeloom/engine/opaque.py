@@ -22,6 +22,7 @@ from spikeloom.engine.emit_llvm import keep_dtype, stored_keeps
 from spikeloom.engine.llvm_loops import Layout
 from spikeloom.engine.plan import Need
 from spikeloom.engine.program import Executable, Program, Signature, numbered, program
+from spikeloom.engine.saved import Saved
 from spikeloom.engine.trace import CannotFuse
 
 Step = Callable[..., tuple[Tensor, ...]]
@@ -40,6 +41,7 @@ def run(
     state: Sequence[Tensor],
     params: Sequence[Tensor],
     dtype: torch.dtype,
+    saved: Saved = "exact",
 ) -> Result:
     """Run a step over time while `torch.compile` is tracing the caller.
 
@@ -50,6 +52,7 @@ def run(
         state: Initial state, each `shape`, in the computing dtype.
         params: Each broadcastable to `shape`, in the computing dtype.
         dtype: The computing dtype.
+        saved: How values are kept for the backward pass, `"exact"` or `"bfloat16"`.
 
     Returns:
         The outputs and the final state.
@@ -57,9 +60,9 @@ def run(
     grad = torch.is_grad_enabled()
     need = [grad and t.requires_grad for t in (*xs, *state, *params)]
     sizes = (len(xs), len(state), len(params))
-    vector = tuple(p.numel() != 1 for p in params)
+    layout = xs[0].dtype, tuple(p.numel() != 1 for p in params), saved
     kind = xs[0].device.type
-    handle, n_outs = _handle(step, emit, sizes, kind, dtype, xs[0].dtype, tuple(need), vector)
+    handle, n_outs = _handle(step, emit, sizes, kind, dtype, tuple(need), layout)
     if handle < 0:  # not fusable: torch sees the plain loop
         bound = partial(numbered(step), emit=emit) if isinstance(step, int) else step
         cast = [x.to(dtype) for x in xs]
@@ -76,21 +79,20 @@ def _handle(
     sizes: tuple[int, int, int],
     kind: str,
     dtype: torch.dtype,
-    storage: torch.dtype,
     need: tuple[bool, ...],
-    vector: tuple[bool, ...],
+    layout: tuple[torch.dtype, tuple[bool, ...], Saved],
 ) -> tuple[int, int]:
     """The number of an executable (-1 if the step cannot be fused) and its number of outputs."""
     bound = partial(numbered(step), emit=emit) if isinstance(step, int) else step
     here: Program = program(bound)
-    key = (id(here), sizes, kind, dtype, storage, need, vector)
+    key = (id(here), sizes, kind, dtype, need, layout)
     if key not in _handles:
         i, s = sizes[0], sizes[0] + sizes[1]
         wanted = Need(need[:i], need[i:s], need[s:])
         try:
             if kind == "cuda" and not triton.is_installed():
                 raise CannotFuse("triton is not installed")
-            executable = here.executable(Signature(*sizes, dtype), wanted, Layout(storage, vector))
+            executable = here.executable(Signature(*sizes, dtype), wanted, Layout(*layout))
         except CannotFuse:
             _handles[key] = -1
         else:

@@ -3,15 +3,16 @@
 The backward pass needs some forward values of every step. Memory traffic is what a step costs,
 so the plan keeps as few bytes as possible and recomputes the rest from them, from the parameters,
 and from what it kept one step earlier: the state that enters step t is what step t - 1 returned.
-A value that the caller gets as an output anyway costs (almost) nothing.
+A value that the caller gets as an output anyway costs (almost) nothing. If kept values are rounded,
+they cost half, and no comparison may be made again with one, but for the sign of the value itself.
 """
 
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from spikeloom.engine.graph import Graph
+from spikeloom.engine.graph import COMPARISONS, Graph, Op
 
 _BUDGET = 20_000
 """Sets of kept values to look at, at most; real steps need a few dozen."""
@@ -42,6 +43,13 @@ class Plan:
     """Values of `keep` of which the backward step also reads the step before."""
     entering: tuple[int, ...]
     """States (positions) whose value on entering a step the backward pass needs."""
+    back: Graph
+    """What the backward kernel evaluates: the graph, or as `_solved` for its differences."""
+
+    @property
+    def rounded(self) -> bool:
+        """Whether kept numbers are rounded to bfloat16, inputs and outputs apart."""
+        return self.back is not self.graph
 
     @property
     def roots(self) -> tuple[int, ...]:
@@ -76,10 +84,14 @@ class Plan:
     def bytes_per_step(self, itemsize: int = 4) -> int:
         """Bytes kept per element and time step, outputs not counted."""
         g = self.graph
-        return sum(1 if g.ops[i].is_bool else itemsize for i in self.keep if i not in g.outs)
+        stored = 2 if self.rounded else itemsize
+        sizes = {i: 1 if g.ops[i].is_bool else stored for i in self.keep if i not in g.outs}
+        return sum(itemsize if i in g.inputs else size for i, size in sizes.items())
 
 
-def make_plan(graph: Graph, need: Need, *, outs_at_hand: bool = True) -> Plan:
+def make_plan(
+    graph: Graph, need: Need, *, outs_at_hand: bool = True, rounded: bool = False
+) -> Plan:
     """Choose what to keep.
 
     Args:
@@ -87,19 +99,47 @@ def make_plan(graph: Graph, need: Need, *, outs_at_hand: bool = True) -> Plan:
         need: The gradients that are wanted.
         outs_at_hand: Whether outputs are stored in the computing dtype, so that the backward pass
             can read them.
+        rounded: Whether numbers may be kept in bfloat16.
 
     Returns:
         The cheapest plan found; it is always correct.
     """
-    return _Search(graph, need, outs_at_hand).run()
+    exact = _Search(graph, need, outs_at_hand, rounded=False).run()
+    if not rounded:
+        return exact
+    half = _Search(graph, need, outs_at_hand, rounded=True).run()
+    return half if half.bytes_per_step() < exact.bytes_per_step() else exact
+
+
+def _signs(graph: Graph) -> dict[int, int]:
+    """Comparisons with zero, each with what it compares: rounding leaves a sign alone."""
+    ops = graph.ops
+    return {
+        i: op.args[0]
+        for i, op in enumerate(ops)
+        if op.name in COMPARISONS and not op.inner
+        if ops[op.args[1]].name == "const" and ops[op.args[1]].value == 0
+    }
+
+
+def _solved(graph: Graph) -> Graph:
+    """The graph with h = u + b in place of h, where u = h - b decides about a spike and is kept."""
+    ops = list(graph.ops)
+    for u in _signs(graph).values():
+        if ops[u].name == "sub" and ops[ops[u].args[0]].args:
+            h, b = ops[u].args
+            ops[h] = Op("add", (u, b))
+    return replace(graph, ops=tuple(ops))
 
 
 class _Search:
     """Uniform-cost search over sets of values, sets as bit masks over the graph."""
 
-    def __init__(self, graph: Graph, need: Need, outs_at_hand: bool) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, need: Need, outs_at_hand: bool, rounded: bool) -> None:
+        self.given_graph = graph
+        self.graph = graph = _solved(graph) if rounded else graph
         self.need = need
+        self.rounded = rounded
         self.free = frozenset(graph.outs) if outs_at_hand else frozenset[int]()
         self.args = [sum(1 << a for a in set(op.args)) for op in graph.ops]
         self.given = sum(1 << i for i in graph.params)
@@ -109,7 +149,7 @@ class _Search:
         for i, op in enumerate(graph.ops):
             if i in grads or any(a in backward for a in op.args):
                 backward.add(i)
-        self.roots = Plan(graph, need, (), (), ()).roots
+        self.roots = Plan(graph, need, (), (), (), graph).roots
         used = graph.closure(self.roots)
         wanted = {a for i in used if i in backward for a in graph.ops[i].args if a not in backward}
         wanted |= {r for r in self.roots if r not in backward}
@@ -120,6 +160,16 @@ class _Search:
             for i in sorted({*graph.closure(tuple(wanted)), *returned})
             if i not in backward and graph.ops[i].args
         ]
+        self.truths = sum(1 << i for i, op in enumerate(graph.ops) if op.is_bool)
+        as_they_are = {*graph.inputs, *self.free} if rounded else range(len(graph.ops))
+        self.precise = self.truths | sum(1 << i for i in as_they_are)
+        self.signs = {i: 1 << a for i, a in _signs(graph).items()}
+        # A difference that is compared has few digits near zero, where a surrogate is steep: it is
+        # not made again out of rounded values either. Which branch a polynomial takes changes its
+        # value by rounding only.
+        compared = {a.bit_length() - 1 for a in self.signs.values()}
+        truths = {i for i, op in enumerate(graph.ops) if op.is_bool and not op.inner}
+        self.delicate = sum(1 << i for i in compared | truths)
 
     def run(self) -> Plan:
         if self._reaches(0):
@@ -146,30 +196,40 @@ class _Search:
             for j in range(start, len(candidates)):
                 price, i = candidates[j]
                 heapq.heappush(heap, (cost + price, j + 1, (*kept, i)))
-        if best is None:  # too many to look at; all else follows from these
+        if best is None:  # too many to look at; all else follows from these, unless rounded
+            self.graph = self.given_graph
             return self._plan((*graph.inputs, *graph.states))
         return self._plan(best[2])
 
     def _cost(self, i: int) -> float:
         if i in self.free:
             return 0.05
-        return 1.0 if self.graph.ops[i].is_bool else 4.0  # floats weigh the same in float64
+        if self.rounded and i not in self.graph.inputs and not self.truths >> i & 1:
+            return 2.0
+        return 1.0 if self.truths >> i & 1 else 4.0  # floats weigh the same in float64
 
-    def _spread(self, known: int) -> int:
-        """All that can be computed from what is known."""
+    def _spread(self, kept: int, known: int = 0, precise: int = 0) -> tuple[int, int]:
+        """All that can be computed from what is kept and known; and what of it without rounding."""
+        known |= self.given | kept
+        precise |= self.given | (kept & self.precise)
         for i in self.order:
-            if not known >> i & 1 and self.args[i] & ~known == 0:
+            if known >> i & 1 or self.args[i] & ~known:
+                continue
+            exact = self.args[i] & ~precise == 0 or bool(self.signs.get(i, 0) & kept)
+            if exact or not self.delicate >> i & 1:
                 known |= 1 << i
-        return known
+                precise |= exact << i
+        return known, precise
 
-    def _entering(self, kept: int) -> int:
+    def _entering(self, kept: int) -> tuple[int, int]:
         """The states known on entering a step, from what was kept in the step before."""
-        before = self._spread(self.given | kept)
-        pairs = zip(self.graph.states, self.graph.new_states, strict=True)
-        return sum(1 << s for s, after in pairs if before >> after & 1)
+        before = self._spread(kept)
+        pairs = list(zip(self.graph.states, self.graph.new_states, strict=True))
+        known, precise = (sum(1 << s for s, after in pairs if b >> after & 1) for b in before)
+        return known, precise
 
     def _reaches(self, kept: int) -> bool:
-        known = self._spread(self.given | kept | self._entering(kept))
+        known, _ = self._spread(kept, *self._entering(kept))
         return self.wanted & ~known == 0
 
     def _work(self, kept: tuple[int, ...]) -> int:
@@ -182,7 +242,7 @@ class _Search:
 
     def _plan(self, keep: tuple[int, ...]) -> Plan:
         graph, kept = self.graph, frozenset(keep)
-        entering_known = self._entering(sum(1 << i for i in keep))
+        entering_known, _ = self._entering(sum(1 << i for i in keep))
         known = kept | {s for s in graph.states if entering_known >> s & 1}
         used = graph.closure(self.roots, known=kept)
         entering = tuple(k for k, s in enumerate(graph.states) if s in used and s in known)
@@ -190,4 +250,4 @@ class _Search:
         rebuilt = graph.closure(sources, known=kept)
         reads = {a for i in rebuilt for a in graph.ops[i].args} | set(sources)
         prev = tuple(i for i in keep if i in reads)
-        return Plan(graph, self.need, keep, prev, entering)
+        return Plan(self.given_graph, self.need, keep, prev, entering, graph)

@@ -16,6 +16,7 @@ from spikeloom.engine.identity import identity
 from spikeloom.engine.llvm_loops import Kernel, Layout
 from spikeloom.engine.machine import Compiled, has_libm
 from spikeloom.engine.plan import Need, Plan, make_plan
+from spikeloom.engine.saved import is_rounded
 from spikeloom.engine.trace import CannotFuse, trace
 
 Step = Callable[..., tuple[Tensor, ...]]
@@ -105,7 +106,9 @@ class Program:
         found = self._executables.get(key)
         if found is None:
             at_hand = layout.storage == signature.dtype
-            plan = make_plan(self.graph(signature), need, outs_at_hand=at_hand)
+            rounded = is_rounded(layout.saved, signature.dtype)
+            graph = self.graph(signature)
+            plan = make_plan(graph, need, outs_at_hand=at_hand, rounded=rounded)
             found = self._executables.setdefault(key, Executable(plan, layout))
         return found
 

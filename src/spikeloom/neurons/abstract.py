@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spikeloom.engine import backends
 from spikeloom.engine.program import number_of
+from spikeloom.engine.saved import Saved, check_saved
 from spikeloom.engine.unroll import broadcast, check_sequence, compute_dtype, unroll
 from spikeloom.neurons.parameters import Parameters, listed
 
@@ -28,6 +29,7 @@ class NeuronOptions(TypedDict, total=False):
     emit: str | tuple[str, ...]
     learn: str | Iterable[str]
     backend: str
+    saved: Saved
     check_finite: bool
 
 
@@ -55,6 +57,7 @@ class Neuron(Parameters):
         emit: str | tuple[str, ...] = "spike",
         learn: str | Iterable[str] = (),
         backend: str = "auto",
+        saved: Saved = "exact",
         check_finite: bool = False,
     ) -> None:
         super().__init__(learn)
@@ -68,6 +71,8 @@ class Neuron(Parameters):
         self._emit = names
         backends.check_name(backend)
         self.backend = backend
+        check_saved(saved)
+        self.saved: Saved = saved
         self.check_finite = check_finite
         self._step: Step | None = None
         self._steps: dict[tuple[str, ...], Step] = {}
@@ -165,9 +170,11 @@ class Neuron(Parameters):
             from spikeloom.engine import opaque  # loads torch's compiler
 
             dtype = compute_dtype(xs[0].dtype)
-            outs, after = opaque.run(self._number, names, xs, before, params, dtype)
+            number, saved = self._number, self.saved
+            outs, after = opaque.run(number, names, xs, before, params, dtype, saved)
         else:
-            out, after = unroll(self.step_for(names), xs, before, params, backend=self.backend)
+            step, backend, saved = self.step_for(names), self.backend, self.saved
+            out, after = unroll(step, xs, before, params, backend=backend, saved=saved)
             outs = out if isinstance(out, tuple) else (out,)
         return self.result(names, outs), self.State(*after)
 

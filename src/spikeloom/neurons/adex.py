@@ -79,7 +79,7 @@ class AdEx(Spiking):
         threshold: $\theta$, where the upswing counts as a spike. (As in `EIF` the exponent stops
             at 60.)
         **options: Those of `Spiking` but `reset`: detach_reset, fire, surrogate, spike, emit (also
-            `"w"`, before the spike's rise), learn, backend, check_finite.
+            `"w"`, before the spike's rise), learn, backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]`; output the same; state `AdExState(v=[B, ...], w=[B, ...])`, at rest

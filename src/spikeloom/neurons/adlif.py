@@ -61,7 +61,7 @@ class AdLIF(Spiking):
         b: Rise of the adaptation per spike, in [0, 2].
         threshold: Firing threshold $\theta$.
         **options: Those of `Spiking`: reset, detach_reset, fire, surrogate, spike, emit (also
-            `"w"`), learn, backend, check_finite.
+            `"w"`), learn, backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]`; output the same; state `AdLIFState(v=[B, ...], w=[B, ...])`.

@@ -58,7 +58,7 @@ class ALIF(Spiking):
         kappa: Rise of the threshold per spike, $\kappa$.
         threshold: Threshold $\theta$ of a neuron that has been silent.
         **options: Those of `Spiking`: reset, detach_reset, fire, surrogate, spike, emit (also
-            `"threshold"`, $A_t$), learn, backend, check_finite.
+            `"threshold"`, $A_t$), learn, backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]`; output the same; state `ALIFState(v=[B, ...], a=[B, ...])`.

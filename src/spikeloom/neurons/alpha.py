@@ -70,7 +70,7 @@ class Alpha(Spiking):
         gain: $g$ > 0; None for a peak of 1, with the decays of the start if they are learned.
             (snnTorch has $\ln\beta / (\ln\beta - \ln\alpha)$.)
         **options: Those of `Spiking`: reset, detach_reset, fire, surrogate, spike, emit, learn,
-            backend, check_finite.
+            backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]`; output the same; state `AlphaState(slow=[B, ...], fast=[B, ...])`.

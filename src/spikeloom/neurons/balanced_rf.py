@@ -69,7 +69,7 @@ class BalancedRF(Spiking):
         threshold: Firing threshold $\theta$.
         dt: Time step, seconds.
         **options: Those of `Spiking` but `reset`: detach_reset (of q), fire, surrogate, spike,
-            emit, learn, backend, check_finite. Learned frequencies stay within their bounds.
+            emit, learn, backend, saved, check_finite. Learned frequencies stay within their bounds.
 
     Shape:
         Input `[T, B, ...]`; output the same; state

@@ -57,7 +57,7 @@ class CoarseLIF(Spiking):
         beta: Fraction of the membrane potential that remains after one step, in (0, 1).
         threshold: Firing threshold $\theta$.
         **options: Those of `Spiking` but `reset`, which is to zero: detach_reset, fire, surrogate,
-            spike, emit, learn, backend, check_finite.
+            spike, emit, learn, backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]`; output the same; state `CoarseLIFState(v=[B, ...], s=[B, ...])`.

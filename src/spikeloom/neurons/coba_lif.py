@@ -88,7 +88,7 @@ class CobaLIF(Spiking):
         threshold: Firing threshold $\theta$, volts.
         dt: Time step, seconds.
         **options: Those of `Spiking` but `reset`: detach_reset, fire, surrogate, spike, emit (also
-            `"ge"`, `"gi"`), learn, backend, check_finite.
+            `"ge"`, `"gi"`), learn, backend, saved, check_finite.
 
     Shape:
         Input: the pair (excitation, inhibition), each `[T, B, ...]`: by how much the conductances

@@ -10,6 +10,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from spikeloom.engine.saved import Saved
 from spikeloom.neurons.abstract import Neuron
 from spikeloom.neurons.parameters import Value
 from spikeloom.neurons.state_type import state_type
@@ -29,6 +30,7 @@ def neuron(
     learn: str | Iterable[str] = (),
     emit: str | tuple[str, ...] | None = None,
     backend: str = "auto",
+    saved: Saved = "exact",
     check_finite: bool = False,
 ) -> Custom:
     r"""Make a neuron module out of a step function, compiled like the built-in ones.
@@ -47,6 +49,8 @@ def neuron(
         learn: Names of the parameters to learn.
         emit: Which outputs the module returns; by default all (one tensor if there is one).
         backend: `"auto"`, `"reference"`, `"cpu"` or `"triton"`, see `spikeloom.unroll`.
+        saved: How a training run keeps values of the step: `"exact"` or `"bfloat16"`, see
+            `spikeloom.unroll`.
         check_finite: Raise if the input holds NaN or infinity.
 
     Returns:
@@ -92,6 +96,7 @@ def neuron(
         emit=emit if emit is not None else (names[0] if len(names) == 1 else names),
         learn=learn,
         backend=backend,
+        saved=saved,
         check_finite=check_finite,
     )
 
@@ -100,6 +105,7 @@ _RESERVED = (
     "emit",
     "learn",
     "backend",
+    "saved",
     "check_finite",
     "taps",
     "kinds",

@@ -55,7 +55,7 @@ class Delta(Spiking):
         threshold: $\theta$ > 0, the smallest change worth a message.
         send: `"change"`, the change itself, or `"sign"`, its direction.
         **options: Those of `Spiking` but `reset` and `spike`: fire, surrogate, emit (`"v"` is the
-            change $d_t$), learn, backend, check_finite.
+            change $d_t$), learn, backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]`; output the same; state `DeltaState(v=[B, ...])`.

@@ -65,7 +65,7 @@ class EIF(Spiking):
         threshold: $\theta$, where the upswing counts as a spike, some $\Delta$ above $v_{rheo}$.
             (Where it is far above, the exponent stops at 60: no membrane turns infinite.)
         **options: Those of `Spiking` but `reset`: detach_reset, fire, surrogate, spike, emit,
-            learn, backend, check_finite.
+            learn, backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]`; output the same; state `EIFState(v=[B, ...])`, at rest `v_rest`.

@@ -45,7 +45,7 @@ class IF(Spiking):
     Args:
         threshold: Firing threshold $\theta$, in units of the input.
         **options: Those of `Spiking`: reset, detach_reset, fire, surrogate, spike, emit, learn,
-            backend, check_finite.
+            backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]`; output the same; state `IFState(v=[B, ...])`.

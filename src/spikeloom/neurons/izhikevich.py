@@ -75,7 +75,7 @@ class Izhikevich(Spiking):
         substeps: Euler steps of the membrane per time step.
         **options: Those of `Spiking` but `reset`: detach_reset, fire (`">="` unless given),
             surrogate (`ATan(0.1)` unless given: the membrane is in millivolts), spike, emit (also
-            `"u"`, before the spike's rise), learn, backend, check_finite.
+            `"u"`, before the spike's rise), learn, backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]` (order of 10); output the same; state

@@ -57,7 +57,7 @@ class Lapicque(Spiking):
         method: `"exact"`, as above, or `"euler"`: $\beta = 1 - dt / RC$ and a gain of $dt / C$, as
             snnTorch has it (in which the decay is not the `beta` that one asks for).
         **options: Those of `Spiking`: reset, detach_reset, fire, surrogate, spike, emit, learn,
-            backend, check_finite.
+            backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]`, amperes; output the same; state `LapicqueState(v=[B, ...])`.

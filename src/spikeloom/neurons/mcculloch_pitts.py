@@ -37,7 +37,7 @@ class McCullochPitts(Spiking):
     Args:
         threshold: Firing threshold $\theta$, in units of the input.
         **options: Those of `Spiking` but `reset`, since nothing is kept: fire, surrogate, spike,
-            emit, learn, backend, check_finite.
+            emit, learn, backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]`; output the same; the state is empty.

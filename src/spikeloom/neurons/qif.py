@@ -58,7 +58,7 @@ class QIF(Spiking):
         v_reset: Potential after a spike.
         threshold: $\theta$, where the run-away counts as a spike.
         **options: Those of `Spiking` but `reset`: detach_reset, fire, surrogate, spike, emit,
-            learn, backend, check_finite.
+            learn, backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]`; output the same; state `QIFState(v=[B, ...])`, at rest `v_rest`.

@@ -85,7 +85,7 @@ class SoftLIF(Neuron):
         tau_ref: Refractory period, seconds.
         smoothing: $\gamma$ > 0, in units of the threshold.
         amplitude: $A$, which brings hertz to the order of 1.
-        **options: learn, backend, check_finite. Its only signal is `"rate"`.
+        **options: learn, backend, saved, check_finite. Its only signal is `"rate"`.
 
     Shape:
         Input `[T, B, ...]`, in units of the threshold; output the same; the state is empty.

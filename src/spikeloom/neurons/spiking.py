@@ -49,6 +49,8 @@ class Spiking(Neuron):
             (`signals`), or a tuple of them.
         learn: Names of the parameters to learn.
         backend: `"auto"`, `"reference"`, `"cpu"` or `"triton"`, see `spikeloom.unroll`.
+        saved: How a training run keeps membranes: `"exact"`, or `"bfloat16"` for half the memory,
+            see `spikeloom.unroll`.
         check_finite: Raise if the input holds NaN or infinity.
     """
 

@@ -54,7 +54,7 @@ class Synaptic(Spiking):
         beta: Fraction of the membrane potential that remains after one step, in [0, 1].
         threshold: Firing threshold $\theta$, in units of the input.
         **options: Those of `Spiking`: reset, detach_reset, fire, surrogate, spike, emit, learn,
-            backend, check_finite.
+            backend, saved, check_finite.
 
     Shape:
         Input `[T, B, ...]`; output the same; state `SynapticState(i=[B, ...], v=[B, ...])`.

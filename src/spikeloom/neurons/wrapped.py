@@ -19,7 +19,8 @@ class Wrapped(Neuron):
     neuron's with the fields of `more` behind it. Its step takes and returns them in that order.
 
     Args:
-        neuron: The inner neuron; its options (`emit`, `backend`, `check_finite`) are taken over.
+        neuron: The inner neuron; its options (`emit`, `backend`, `saved`, `check_finite`) are taken
+            over.
         more: Names of the state variables that the wrapper adds.
     """
 
@@ -31,7 +32,12 @@ class Wrapped(Neuron):
             )
         self.signals = neuron.signals
         self.inputs = neuron.inputs
-        super().__init__(emit=neuron.emit, backend=neuron.backend, check_finite=neuron.check_finite)
+        super().__init__(
+            emit=neuron.emit,
+            backend=neuron.backend,
+            saved=neuron.saved,
+            check_finite=neuron.check_finite,
+        )
         self.neuron = neuron
         self.more = more
 

@@ -120,7 +120,7 @@ class Recurrent(nn.Module):
         (x,), before, params = neuron.prepare(x, inner)
         last = self._last(last, x.shape[1:], x)
         names = self._names()
-        step, backend = neuron.step_for(names), neuron.backend
+        step, backend, saved = neuron.step_for(names), neuron.backend, neuron.saved
         if is_stateful(connection):
             if backend in ("cpu", "triton"):
                 refuse(f"its {type(connection).__name__} has a state", backend)
@@ -128,9 +128,13 @@ class Recurrent(nn.Module):
             result, memory = unroll_connected(step, x, before, last, params, connect, memory)
         elif self._is_one_to_one(x):
             factors = connection.factors(last)  # type: ignore[operator]
-            result = unroll_one_to_one(step, x, before, last, params, factors, backend=backend)
+            result = unroll_one_to_one(
+                step, x, before, last, params, factors, backend=backend, saved=saved
+            )
         else:
-            result = unroll_feedback(step, x, before, last, params, connection, backend=backend)
+            result = unroll_feedback(
+                step, x, before, last, params, connection, backend=backend, saved=saved
+            )
         outs, after, last = result
         return neuron.result(names, outs), RecurrentState(neuron.State(*after), last, memory)
 
