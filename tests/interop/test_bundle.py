@@ -8,6 +8,7 @@ import resource
 import struct
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import nn
 
 import spikeloom as sl
 from spikeloom import neurons
+from spikeloom.conversion.qcfs import QCFS
 from spikeloom.interop import load, save
 from spikeloom.interop.known import CLASSES
 from tests.interop.networks import NETWORKS, network
@@ -88,6 +90,47 @@ def test_layers_with_exceptions(layer: nn.Module, tmp_path: Path) -> None:
     for key, value in layer.state_dict().items():
         other = twin.state_dict()[key]
         assert other.dtype == value.dtype and torch.equal(other, value)
+
+
+MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "VGG16": (
+        lambda: sl.models.VGG16(
+            3, blocks=((4,), (5, 6)), hidden=(7,), activation=partial(QCFS, levels=4)
+        ),
+        (3, 32, 32),
+    ),
+    "ResNet20": (
+        lambda: sl.models.ResNet20(3, blocks=(1, 1), widths=(4, 6), stem=2, norm=False),
+        (3, 16, 16),
+    ),
+    "Cao2015": (lambda: sl.models.Cao2015(4, channels=(3, 4, 5, 6)), (3, 24, 24)),
+    "Diehl2015": (lambda: sl.models.Diehl2015("conv", channels=(2, 3)), (1, 28, 28)),
+    "Ho2013": (lambda: sl.models.Ho2013(4, channels=(3, 4, 5, 6)), (3, 24, 24)),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_comes_back_by_its_name_and_its_parts(name: str, tmp_path: Path) -> None:
+    make, image = MODELS[name]
+    net, x = make().eval(), torch.rand(2, *image)
+    save(net, tmp_path)
+    twin, _ = load(tmp_path)
+    assert type(twin) is getattr(sl.models, name) and repr(twin) == repr(net)
+    assert torch.equal(twin(x), net(x))
+    network: Any = json.loads((tmp_path / CONFIG).read_text())["network"]
+    assert network["class"] == f"spikeloom.models.{name}"
+    network["arguments"].popitem()
+    change(tmp_path, network=network)
+    with pytest.raises(ValueError, match=f"its {name} is not made of"):
+        load(tmp_path)
+
+
+def test_a_spiking_model_comes_back(tmp_path: Path) -> None:
+    net = sl.models.Hunsberger2015(3).eval()
+    save(net, tmp_path)
+    twin, _ = load(tmp_path)
+    x = torch.rand(2, 1, 3, 24, 24)
+    assert str(twin(x)) == str(net(x))
 
 
 def small() -> sl.Sequential:

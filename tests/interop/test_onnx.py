@@ -1,6 +1,7 @@
 """ONNX files against torch, in onnxruntime."""
 
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +20,46 @@ pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
+FAMILIES: dict[str, Callable[[], nn.Module]] = {
+    "reset to a value": lambda: sl.LIF(0.7, reset=-0.5),
+    "two states": sl.Synaptic,
+    "adaptive": lambda: sl.AdLIF(threshold=0.1),
+    "exponential": sl.EIF,
+    "rests elsewhere": lambda: sl.Izhikevich(c=-50.0),
+    "resonant": lambda: sl.BalancedRF(threshold=0.02),
+    "looks back": sl.SlidingPSN,
+    "several levels": lambda: sl.LIF(spike=sl.spikes.Integer(4)),
+    "wrapped": lambda: sl.Refractory(sl.Quantized(sl.LIF(), 4), 3),
+}
+OTHERS: dict[str, Callable[[], nn.Module]] = {
+    "IF": lambda: sl.IF(2.0, fire=">="),
+    "LI": sl.LI,
+    "Lapicque": sl.Lapicque,
+    "Alpha": sl.Alpha,
+    "ALIF": sl.ALIF,
+    "SEAdLIF": lambda: sl.SEAdLIF(threshold=0.1),
+    "AdEx": sl.AdEx,
+    "QIF": sl.QIF,
+    "ResonateAndFire": sl.ResonateAndFire,
+    "Delta": sl.Delta,
+    "SoftLIF": sl.SoftLIF,
+    "McCullochPitts": sl.McCullochPitts,
+    "CoarseLIF": sl.CoarseLIF,
+    "ParallelLI": lambda: sl.ParallelLI(threshold=1.0),
+    "ternary": lambda: sl.LIF(spike=sl.spikes.Ternary()),
+    "graded": lambda: sl.LIF(spike=sl.spikes.Graded()),
+    "InitialState": lambda: sl.InitialState(sl.LIF(), v=0.5),
+}
+
+
 class Bank(nn.Module):
-    """Every neuron side by side on one input, so that one file holds them all."""
+    """Neurons side by side on one input, so that one file holds them all."""
 
     stateful = True
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Iterable[Callable[[], nn.Module]]) -> None:
         super().__init__()
-        self.neurons = nn.ModuleList(
-            [
-                sl.LIF(0.7, reset=-0.5), sl.IF(2.0, fire=">="), sl.LI(), sl.Synaptic(),
-                sl.Lapicque(), sl.Alpha(), sl.ALIF(),
-                sl.AdLIF(threshold=0.1), sl.SEAdLIF(threshold=0.1),
-                sl.AdEx(), sl.EIF(), sl.QIF(), sl.Izhikevich(c=-50.0), sl.ResonateAndFire(),
-                sl.BalancedRF(threshold=0.02), sl.Delta(), sl.SoftLIF(), sl.McCullochPitts(),
-                sl.CoarseLIF(), sl.ParallelLI(threshold=1.0), sl.SlidingPSN(),
-                sl.LIF(spike=sl.spikes.Ternary()), sl.LIF(spike=sl.spikes.Integer(4)),
-                sl.LIF(spike=sl.spikes.Graded()), sl.Refractory(sl.LIF(), 3),
-                sl.Quantized(sl.LIF(), 4), sl.InitialState(sl.LIF(), v=0.5),
-            ]
-        )  # fmt: skip
+        self.neurons = nn.ModuleList([kind() for kind in kinds])
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Any, Any]:
         state = state or (None,) * len(self.neurons)
@@ -51,8 +72,15 @@ class Bank(nn.Module):
         return tuple(y for y, _ in both), tuple(s for _, s in both)
 
 
-def test_every_neuron_equals_torch_over_200_steps(tmp_path: Path) -> None:
-    net, x = Bank().eval(), 3 * torch.rand(200, 2, 3)
+@pytest.mark.parametrize(
+    "kinds",
+    [FAMILIES, pytest.param(OTHERS, marks=pytest.mark.slow)],
+    ids=["one of each kind", "the others"],
+)
+def test_every_neuron_equals_torch_over_200_steps(
+    kinds: dict[str, Callable[[], nn.Module]], tmp_path: Path
+) -> None:
+    net, x = Bank(kinds.values()).eval(), 3 * torch.rand(200, 2, 3)
     to_onnx(net, x[:1], tmp_path / "bank.onnx")
     step = read_onnx(tmp_path / "bank.onnx")
     assert check_step(net, step, x, tolerance=1e-4) > 0  # exp and its like round otherwise

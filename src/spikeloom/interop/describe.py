@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from torch import Tensor, nn
 
 from spikeloom.firing import Firing
-from spikeloom.interop.known import ARGUMENTS, LEFT_OUT, NAMES, READERS, REFUSED
+from spikeloom.interop.known import ARGUMENTS, LEFT_OUT, NAMES, PARTS, READERS, REFUSED
 from spikeloom.neurons.parameters import Parameters
 from spikeloom.neurons.spiking import Spiking
 from spikeloom.spikes import SpikeFunction
@@ -69,6 +69,10 @@ def _module(net: nn.Module, path: str, seen: dict[int, str]) -> dict[str, Any]:
 def _arguments(net: nn.Module, readers: dict[str, Any]) -> dict[str, Any]:
     """What the constructor has to be given."""
     kind = type(net)
+    if kind in PARTS:
+        return {name: getattr(net, name) for name in PARTS[kind]}
+    if kind is nn.Sequential and any(not name.isdecimal() for name in net._modules):
+        return {"named": list(net.named_children())}
     names = ARGUMENTS.get(kind)
     found: dict[str, Any] = {}
     parameters = inspect.signature(kind.__init__).parameters

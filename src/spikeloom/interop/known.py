@@ -8,8 +8,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from spikeloom import neurons, spikes, surrogate
+from spikeloom import models, neurons, spikes, surrogate
 from spikeloom import nn as layers
+from spikeloom.conversion.qcfs import QCFS
+from spikeloom.models.resnet20 import ResidualBlock
 from spikeloom.neurons import Neuron, Spiking
 from spikeloom.neurons.custom import Custom
 
@@ -48,12 +50,25 @@ def _constants(package: Any, parent: type) -> dict[str, type]:
     }
 
 
+PARTS: dict[type, tuple[str, ...]] = {
+    models.Cao2015: ("layers",),
+    models.Diehl2015: ("layers",),
+    models.Ho2013: ("layers",),
+    models.Hunsberger2015: ("layers",),
+    models.ResNet20: ("stem", "stages", "pool", "flatten", "fc"),
+    models.VGG16: ("features", "classifier"),
+    ResidualBlock: ("conv1", "act1", "conv2", "skip", "act2"),
+}
+"""Networks that are nothing but these modules and a `forward`: a file tells the modules."""
+
 CLASSES: dict[str, type] = {
     **{f"torch.nn.{name}": getattr(nn, name) for name in _TORCH},
     **_modules(neurons),
     **_modules(layers),
     **_constants(surrogate, surrogate.Surrogate),
     **_constants(spikes, spikes.SpikeFunction),
+    **{f"spikeloom.models.{kind.__name__}": kind for kind in PARTS},
+    "spikeloom.conversion.QCFS": QCFS,
 }
 """What a file may name: the whole list."""
 

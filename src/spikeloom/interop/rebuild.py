@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from spikeloom.interop.known import CLASSES
+from spikeloom.interop.known import CLASSES, PARTS
 from spikeloom.interop.reason import first_line
 from spikeloom.interop.state_tree import DTYPES
 
@@ -74,6 +75,18 @@ def _compare(net: nn.Module, shapes: Shapes) -> None:
                 f"{name!r} is {mine[1]} of shape {list(mine[0])} in the network, but {given[1]} of "
                 f"shape {list(given[0])} in the weights"
             )
+
+
+def _assembled(kind: type, parts: Mapping[str, Any]) -> nn.Module:
+    """A network put together from its modules, without the constructor that made new ones."""
+    wanted = PARTS[kind]
+    if set(parts) != set(wanted) or not all(isinstance(p, nn.Module) for p in parts.values()):
+        raise ValueError(f"its {kind.__name__} is not made of {', '.join(wanted)}")
+    net: nn.Module = object.__new__(kind)
+    nn.Module.__init__(net)
+    for name in wanted:
+        setattr(net, name, parts[name])
+    return net
 
 
 class _Bounded(TorchDispatchMode):
@@ -144,6 +157,8 @@ class _Builder:
         if not isinstance(arguments, dict):
             raise ValueError(f"its {name} has no arguments")
         values = {key: self.build(item, key, depth + 1) for key, item in arguments.items()}
+        if kind in PARTS:
+            return _assembled(kind, values)
         many = next(
             (
                 parameter.name
@@ -154,6 +169,8 @@ class _Builder:
         )
         positional = values.pop(many) if many is not None else ()
         try:
+            if kind is nn.Sequential and "named" in values:
+                return kind(OrderedDict(values["named"]))
             return kind(*positional, **values)
         except Exception as error:  # whatever the values of a stranger's file lead to
             raise ValueError(f"its {name} cannot be built: {first_line(error)}") from error
