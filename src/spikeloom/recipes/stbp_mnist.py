@@ -53,6 +53,8 @@ class Options(OnImages):
     """Fraction of the membrane that remains after a step without a spike."""
     threshold: float = 0.5
     """Firing threshold."""
+    autocast: bool = False
+    """Compute matrix products and convolutions in bfloat16; membranes stay in float32."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -65,6 +67,8 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     Returns:
         The accuracy on the test images after the last epoch, in percent.
     """
+    from torch import bfloat16
+
     sl.train.seed_everything(run.seed)
     task = digits(0.0, 1.0)
     train, test = task.batches(options, run)
@@ -75,7 +79,10 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
             x = sl.data.crop_randomly(x, options.shift, generator=generator)
         return sl.encode.rate(task.scaled(x), steps=options.steps, generator=generator)
 
-    history = fit(net, train, test, options, run, encode=encode, loss=rate_loss, schedule="cosine")
+    history = fit(
+        net, train, test, options, run, encode=encode, loss=rate_loss, schedule="cosine",
+        autocast=bfloat16 if options.autocast else None,
+    )  # fmt: skip
     run.save_snapshot(sl.plot.snapshot(net, *test.tensors, encode=encode))
     return {"test_accuracy": 100 * history.test_metric}
 
