@@ -137,13 +137,30 @@ def test_tables_that_need_no_other_library(name):
         json.dumps(table.as_json())
 
 
-@pytest.mark.parametrize("name", ["neuron", "linear", "latency", "memory"])
-def test_libraries_that_are_not_installed_are_named(name, monkeypatch):
+@pytest.fixture
+def alone(monkeypatch):
+    """No other library is installed."""
+
     def absent():
         raise ImportError("No module named 'other'")
 
     monkeypatch.setattr("spikeloom.bench.peers._MAKERS", dict.fromkeys(
         ("snnTorch", "SpikingJelly", "Norse", "Sinabs"), absent))  # fmt: skip
+
+
+def test_the_tables_of_a_gpu(alone, monkeypatch):
+    gpu = import_module("spikeloom.bench.gpu")
+    *beside, copy = gpu.tables(QUICK)
+    assert [row.what for table in beside for row in table.rows] == 2 * ["snnTorch", "SpikingJelly",
+        "Norse", "Sinabs"]  # fmt: skip
+    assert copy.rows and not copy.failed()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    ((row,),) = (table.rows for table in gpu.tables(Options()))
+    assert row.note == "torch sees no CUDA device" and not row.figures
+
+
+@pytest.mark.parametrize("name", ["neuron", "linear", "latency", "memory"])
+def test_libraries_that_are_not_installed_are_named(name, alone):
     if name == "memory" and not _CLEAR.exists():
         pytest.skip("peaks are measured on Linux only")
     for table in import_module(f"spikeloom.bench.{name}").tables(QUICK):

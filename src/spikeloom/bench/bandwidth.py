@@ -16,7 +16,7 @@ from spikeloom.bench.check import Check, same_values
 from spikeloom.bench.neuron import example
 from spikeloom.bench.options import Options
 from spikeloom.bench.table import Row, Table, Target
-from spikeloom.bench.timing import figure, take_turns
+from spikeloom.bench.timing import figure, take_turns, waited
 from spikeloom.neurons import LIF
 
 STEPS, NEURONS = 500, 32768
@@ -24,11 +24,12 @@ _TARGET = Target("of copy", ">=", 0.75)
 _COPY = "tensor.copy_"
 
 
-def tables(options: Options) -> list[Table]:
+def tables(options: Options, device: str = "cpu") -> list[Table]:
     """One table: copy, inference forward, training forward, backward."""
     steps, neurons = options.size(STEPS, 50), options.size(NEURONS, 1024)
-    x, gradient = example(steps, 1, neurons)
-    layer = LIF(beta=0.9)
+    x, gradient = (t.detach().to(device) for t in example(steps, 1, neurons))
+    x.requires_grad_()
+    layer = LIF(beta=0.9).to(device)
     spikes, _ = layer(x)
     target = torch.empty_like(gradient)
 
@@ -48,7 +49,9 @@ def tables(options: Options) -> list[Table]:
     size = _bytes_per_element(layer, x)
     checks = _checks(x, gradient, infer(), spikes.detach(), backward())
     times = take_turns(
-        {name: run for name, run in runs.items() if checks[name].ok}, options.turns(31), warmup=3
+        {name: waited(run, device) for name, run in runs.items() if checks[name].ok},
+        options.turns(31),
+        warmup=3,
     )
 
     def row(name: str) -> Row:
@@ -66,8 +69,8 @@ def tables(options: Options) -> list[Table]:
 
     return [
         Table(
-            "bandwidth",
-            f"LIF on [{steps}, 1, {neurons}] float32 against torch's copy",
+            "bandwidth" if device == "cpu" else f"bandwidth-{device}",
+            f"LIF on [{steps}, 1, {neurons}] float32 against torch's copy, {device}",
             ("check", "time", "rate", "of copy"),
             [row(name) for name in runs],
             "Counted are the bytes of every large array that is read or written, once each; "
@@ -101,7 +104,7 @@ def _bytes_per_element(layer: LIF, x: Tensor) -> dict[str, int]:
 
 def _checks(x: Tensor, gradient: Tensor, *ours: Tensor) -> dict[str, Check]:
     leaf = x.detach().clone().requires_grad_()
-    spikes, _ = LIF(beta=0.9, backend="reference")(leaf)
+    spikes, _ = LIF(beta=0.9, backend="reference").to(x.device)(leaf)
     spikes.backward(gradient)
     assert leaf.grad is not None
     wanted = {

@@ -29,14 +29,14 @@ def tables(options: Options) -> list[Table]:
     """A table in float32 and one under autocast."""
     n, steps = options.size(SIZE, 32), options.size(STEPS, 20)
     found, missing = cells(["snnTorch", "SpikingJelly"])
-    case = _Case(n, steps)
+    case = Case(n, steps)
     return [_single(case, found, missing, options), _half(case, found, missing, options)]
 
 
-class _Case:
+class Case:
     """One linear layer and its input; every contender trains the same weights."""
 
-    def __init__(self, n: int, steps: int) -> None:
+    def __init__(self, n: int, steps: int, device: str = "cpu") -> None:
         generator = torch.Generator().manual_seed(0)
         self.n, self.steps = n, steps
         self.x = (torch.rand(steps, BATCH, n, generator=generator) < 0.1).float()
@@ -45,6 +45,8 @@ class _Case:
         with torch.no_grad():  # currents around 0.15, so that about a tenth of the neurons fire
             self.linear.weight.copy_(torch.randn(n, n, generator=generator) / n**0.5)
             self.linear.bias.fill_(0.1)
+        self.x, self.gradient = self.x.to(device), self.gradient.to(device)
+        self.linear.to(device)
 
     def job(self, run: Callable[[Tensor], Tensor], *, half: bool = False) -> Job:
         """Forward and backward of `run`; returns the spikes and the gradient of the weight."""
@@ -86,7 +88,7 @@ class _Case:
         A matrix product of another shape rounds differently in float32, and a membrane near the
         threshold then spikes in one program and not in the other.
         """
-        small = _Case(self.n, min(self.steps, 100))
+        small = Case(self.n, min(self.steps, 100))
         small.x, small.gradient = small.x.double(), small.gradient.double()
         small.linear.double()
         ours, theirs = small.ours(cell.twin), small.inside(cell)
@@ -94,7 +96,7 @@ class _Case:
         return Check(check.ok, f"in float64, T={small.steps}: {check.text}")
 
 
-def _single(case: _Case, found: list[Cell], missing: dict[str, str], options: Options) -> Table:
+def _single(case: Case, found: list[Cell], missing: dict[str, str], options: Options) -> Table:
     pairs = []
     for cell in found:
         name = cell.library.split()[0]
@@ -128,7 +130,7 @@ def _single(case: _Case, found: list[Cell], missing: dict[str, str], options: Op
     )
 
 
-def _half(case: _Case, found: list[Cell], missing: dict[str, str], options: Options) -> Table:
+def _half(case: Case, found: list[Cell], missing: dict[str, str], options: Options) -> Table:
     able = multiplies_bfloat16()
     pairs = []
     for cell in (c for c in found if c.library.startswith("SpikingJelly")):
@@ -159,7 +161,7 @@ def _half(case: _Case, found: list[Cell], missing: dict[str, str], options: Opti
     )
 
 
-def _check_half(case: _Case, cell: Cell, single: Job, half: Job) -> Check:
+def _check_half(case: Case, cell: Cell, single: Job, half: Job) -> Check:
     """The kernel against the plain loop under the same autocast; the cost of bfloat16 beside it."""
     backend, cell.twin.backend = cell.twin.backend, "reference"
     try:

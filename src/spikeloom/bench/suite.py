@@ -22,6 +22,7 @@ TABLES = {
     "conversion": "inference of a converted network, beside the ANN and SpikingJelly",
     "plasticity": "learning by STDP, beside BindsNET; a rule of one's own",
     "bandwidth": "the kernels, beside the speed of a copy",
+    "gpu": "LIF alone, Linear + LIF and a copy, on a CUDA device beside other libraries",
     "latency": "one step at a time",
     "memory": "peak memory of a forward and backward",
     "remat": "a network that computes again what it does not keep, beside one that keeps all",

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
+
 Run = Callable[[], object]
 
 
@@ -80,6 +82,19 @@ class Times:
         """How many times longer `slow` took than `fast`, round by round."""
         pairs = zip(self.seconds[slow], self.seconds[fast], strict=True)
         return figure([a / b for a, b in pairs], "x")
+
+
+def waited(run: Run, device: str) -> Run:
+    """A call that ends when its device has done what was asked of it: a GPU works on by itself."""
+    if device != "cuda":
+        return run
+
+    def to_the_end() -> object:
+        result = run()
+        torch.cuda.synchronize()
+        return result
+
+    return to_the_end
 
 
 def take_turns(contenders: Mapping[str, Run], rounds: int, warmup: int = 1) -> Times:
