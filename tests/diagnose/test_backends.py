@@ -34,6 +34,6 @@ def test_a_backend_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_command_prints_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 0
     said = capsys.readouterr().out
-    for word in ("torch", "llvmlite", "kernels", "reference", "cpu", "triton"):
+    for word in ("torch", "llvmlite", "features", "kernels", "reference", "cpu", "triton", "nir"):
         assert word in said
     assert torch.__version__ in said

@@ -174,6 +174,7 @@ def test_an_exported_run_is_made_of_torch_operations_only(make: Callable[[], Neu
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace:FutureWarning")
 @pytest.mark.parametrize("how", ["make_fx", "jit"])
 @pytest.mark.parametrize("kind", [sl.LIF, sl.LI])
 def test_a_traced_run_depends_on_its_input(kind: Callable[[], Neuron], how: str) -> None:

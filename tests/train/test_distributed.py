@@ -16,6 +16,7 @@ from spikeloom.train.distributed import ALONE, Group, current
 from spikeloom.train.history import History
 from spikeloom.train.pairs import part_of
 from spikeloom.train.sharded import ShardedState
+from tests.train.in_processes import main
 
 SCRIPT = Path(__file__).with_name("in_processes.py")
 
@@ -25,20 +26,28 @@ def trained(
 ) -> list[Any] | None:
     """Loss and accuracy of every epoch, equal in all processes; None if one of them died."""
     folder.mkdir(exist_ok=True)
-    start = [sys.executable]
-    if processes > 1:
-        start += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    done = subprocess.run(
-        [*start, SCRIPT, folder, str(die_in), "shard" if shard else "copy"],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "NOISE": str(noise)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if die_in:
-        assert done.returncode != 0
-        return None
-    assert done.returncode == 0, done.stderr[-3000:]
+    if processes == 1:
+        main(folder, die_in, shard=shard, noise=noise)
+    else:
+        with_torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+        done = subprocess.run(
+            [
+                sys.executable,
+                *with_torchrun,
+                SCRIPT,
+                folder,
+                str(die_in),
+                "shard" if shard else "copy",
+            ],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "NOISE": str(noise)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if die_in:
+            assert done.returncode != 0
+            return None
+        assert done.returncode == 0, done.stderr[-3000:]
     first, *others = [
         json.loads((folder / f"losses-{rank}.json").read_text()) for rank in range(processes)
     ]

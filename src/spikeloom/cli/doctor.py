@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from spikeloom.cli.flags import parse
 
 if TYPE_CHECKING:
     from spikeloom.diagnose import Health
+
+
+_EXTRAS = {
+    "plot": "matplotlib",
+    "events": "h5py",
+    "nir": "nir",
+    "onnx": "onnxruntime",
+    "hub": "huggingface_hub",
+}
 
 
 @dataclass(frozen=True)
@@ -19,11 +29,13 @@ class _Flags:
 def command(argv: list[str]) -> int:
     """Say what this machine has, and check every backend in two seconds."""
     parse(_Flags, argv, prog="spikeloom doctor", about=command.__doc__ or "")
+    from spikeloom.bench.machine import describe
     from spikeloom.diagnose import examine
     from spikeloom.engine.cache import folder
-    from spikeloom.train.environment import environment
 
-    facts = environment()
+    facts = describe()
+    facts["features"] = " ".join(facts["features"]) or "none of those that matter here"
+    facts |= {name: _installed(package, name) for name, package in _EXTRAS.items()}
     width = max(map(len, facts))
     print("\n".join(f"{name:<{width}}  {value}" for name, value in facts.items()))
     print(
@@ -35,6 +47,14 @@ def command(argv: list[str]) -> int:
     broken = [h for h in found if not h.runs and h.name != "triton"]
     broken += [h for h in found if not h.runs and h.name == "triton" and h.device != "-"]
     return 1 if broken else 0
+
+
+def _installed(package: str, extra: str) -> str:
+    """The version of an optional package, or how to get it."""
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"no {package} (pip install 'spikeloom[{extra}]')"
 
 
 def _line(health: Health) -> str:
