@@ -18,7 +18,7 @@ demo: ## Train a spiking network on small digits (30 s) and write a report
 	$(BIN)/spikeloom run quickstart $(ARGS)
 
 test: lint ## Lint, types and tests, as in CI
-	$(BIN)/python -m pytest -m "not slow and not peers" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow and not peers" $(ARGS)
 
 test-slow: ## The tests that take minutes: full-size recipes, papers' figures
 	@sh scripts/setup_env.sh test

@@ -2,13 +2,19 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: the cores are shared
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch: a process for each core
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MPLBACKEND"] = "agg"  # before matplotlib: no test opens a window
 
 import pytest
 import torch
+from hypothesis import settings
 
 if not torch.cuda.is_available():  # before triton is imported: its kernels are then interpreted
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+settings.register_profile("shared", deadline=None)  # other work on the machine is no failure
+settings.load_profile("shared")
 
 ROOT = Path(__file__).resolve().parent.parent
 
