@@ -111,7 +111,7 @@ class SpikeMaxPool2d(nn.Module):
             steps = torch.arange(1, len(count), device=x.device).view(-1, 1, 1, 1, 1)
             rises = torch.zeros_like(where)
             rises[1:] = (top[1:] > top[:-1]) * steps
-            # One step is exported, and ONNX has no cummax: after a first row of zeros it changes none.
+            # One step behind a row of zeros is as it is; ONNX, to which one is exported, has none.
             last = rises if len(x) == 1 else rises.cummax(0).values
             leaders = where.gather(0, last)
         y = x.flatten(-2).gather(-1, leaders[1:].flatten(-2)).unflatten(-1, top.shape[-2:])

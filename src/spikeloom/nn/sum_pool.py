@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
+import torch
 from torch import Tensor, nn
 
 
@@ -58,6 +59,9 @@ class SumPool2d(nn.Module):
                 "folded into the batch. Use it in sl.Sequential on [T, B, C, H, W], or as "
                 "sl.fold(layer)(x)."
             )
+        if torch.compiler.is_exporting():  # to ONNX torch 2.13 drops the divisor, and says nothing
+            ones = x.new_ones(x.shape[1], 1, *self.kernel_size)
+            return nn.functional.conv2d(x, ones, None, self.stride, self.padding, groups=x.shape[1])
         return nn.functional.avg_pool2d(
             x, self.kernel_size, self.stride, self.padding, divisor_override=1
         )

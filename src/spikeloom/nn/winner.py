@@ -197,20 +197,15 @@ class WinnerTakeAll(nn.Module):
 
 def _best(keys: list[Tensor], k: int) -> Tensor:
     """Positions of the `k` best along the last axis, best first; the last key decides first."""
-    if k == 1:
-        best = torch.ones_like(keys[0], dtype=torch.bool)
+    free, places = torch.ones_like(keys[0], dtype=torch.bool), []
+    for _ in range(k):  # not by a stable sort, which ONNX lacks
+        best = free
         for key in reversed(keys):
             top = key.masked_fill(~best, -torch.inf).amax(-1, keepdim=True)
-            best &= key == top
-        return best.to(torch.uint8).argmax(-1, keepdim=True)
-    order: Tensor | None = None
-    for key in keys:
-        if order is not None:
-            key = key.gather(-1, order)
-        ranks = torch.sort(key, dim=-1, descending=True, stable=True).indices
-        order = ranks if order is None else order.gather(-1, ranks)
-    assert order is not None
-    return order[..., :k]
+            best = best & (key == top)
+        places.append(best.to(torch.uint8).argmax(-1, keepdim=True))
+        free = free.scatter(-1, places[-1], False)
+    return torch.cat(places, -1)
 
 
 def _at(positions: Tensor, shape: torch.Size) -> Tensor:

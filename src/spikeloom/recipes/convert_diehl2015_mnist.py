@@ -15,6 +15,10 @@ fire more than once per step and all use the whole range of rates. That is done 
 
 Ours: the training, with momentum 0.9 and images moved by up to one pixel.
 
+Measured with seed 0 on all 10,000 test images: conv 99.48 % as an ANN, published way 0.12 points
+less with 32 steps, the later one 0.04 less with 4 steps; fc 99.01 %, 0.88 less with 32 steps, and
+nothing less with 64.
+
 References:
     P. U. Diehl, D. Neil, J. Binas, M. Cook, S.-C. Liu, M. Pfeiffer, "Fast-classifying,
     high-accuracy spiking deep networks through weight and threshold balancing", IJCNN (2015),

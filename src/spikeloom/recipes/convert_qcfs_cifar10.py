@@ -10,9 +10,12 @@ The spiking network takes the weights and thresholds over as they are, and start
 $\theta / 2$. Nothing is calibrated.
 
 Ours: networks of a few hundred thousand weights, which two cores train in half an hour (the paper
-has VGG-16 and ResNet-20, and 300 epochs), label smoothing, and no Cutout or AutoAugment. Measured
-so far, on JPEG copies of the images: 70.2 % after 4 of the 12 epochs of the vgg, which is what the
-promise rests on.
+has VGG-16 and ResNet-20, and 300 epochs), label smoothing, and no Cutout or AutoAugment.
+
+Measured with seed 0 on JPEG copies of the images, on all 10,000 test images: vgg 82.70 % as an ANN,
+0.85 points less with 8 steps, 0.17 points more with 32; resnet 82.47 %, 1.27 less and 0.24 more (of
+the paper's ResNet-20, 91.77 %, 8 steps lose 2.2 points). Shapes and rates were chosen on runs of
+two passes over half of the training images, judged on the last 5,000 of them.
 
 References:
     T. Bu, W. Fang, J. Ding, P. Dai, Z. Yu, T. Huang, "Optimal ANN-SNN conversion for high-accuracy
@@ -101,6 +104,12 @@ RECIPE = Recipe(
     summary="Small networks for CIFAR-10, trained with QCFS, spike for eight steps.",
     paper="Bu et al. 2022, ICLR, arXiv:2303.04347",
     options=Options,
-    promises=(Promise("ann_accuracy", 70.0, minutes=60),),
+    promises=(
+        Promise("ann_accuracy", 80.0, minutes=60, when={"model": "vgg"}),
+        Promise("loss_8", 1.0, op="<=", unit="points", minutes=60, when={"model": "vgg"}),
+        Promise("loss_32", 1.0, op="<=", unit="points", minutes=60, when={"model": "vgg"}),
+        Promise("ann_accuracy", 80.0, minutes=60, when={"model": "resnet"}),
+        Promise("loss_32", 1.0, op="<=", unit="points", minutes=60, when={"model": "resnet"}),
+    ),
     main=main,
 )
