@@ -48,7 +48,7 @@ def test_before_and_after_agree(page: str) -> None:
     namespace: dict[str, Any] = {}
     for block in blocks(page):
         exec(compile(block, f"{page}.md", "exec"), namespace)
-    there, here = namespace["there"].detach(), namespace["here"].detach()
+    there, here = (namespace[name].detach().float() for name in ("there", "here"))
     assert there.shape == here.shape and 0.005 < there.mean() < 0.98
     assert (there != here).float().mean() <= most
 
