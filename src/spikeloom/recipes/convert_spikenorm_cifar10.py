@@ -15,7 +15,17 @@ batch normalisation, folded into the weights before the conversion (the paper do
 trains ten times longer), networks that two cores train in half an hour, membranes that start at
 half the threshold, constant input.
 
-The factor was chosen on 1,000 training images of digits among 1, 0.7, 0.5 and 0.35.
+The factor was chosen on 1,000 training images of digits among 1, 0.7, 0.5 and 0.35, and the three
+convolutions of the small VGG on such images as well: what a reset to zero throws away adds up from
+layer to layer. Measured with seed 0 on all 10,000 test images, points lost after 64 steps:
+
+| digits | ANN | reset to zero | by subtraction |
+|---|---|---|---|
+| vgg | 99.47 % | 0.12 | 0.04 |
+| resnet | 99.22 % | 7.07 | 0.22 |
+
+So nothing is promised for the resnet with a reset to zero; there lower thresholds lose more. On
+CIFAR-10 the vgg's ANN reads 83.88 %; with a factor of 1, 32 steps lose 17 points of it.
 
 References:
     A. Sengupta, Y. Ye, R. Wang, C. Liu, K. Roy, "Going deeper in spiking neural networks: VGG and
