@@ -35,6 +35,14 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cifar10_dir(data_dir: Path) -> Path:
+    """The same folder, if it holds cifar10 too; a test that asks for it is skipped without."""
+    if not (data_dir / "cifar10").is_dir():
+        pytest.skip(f"no cifar10 in {data_dir}")
+    return data_dir
+
+
+@pytest.fixture(scope="session")
 def manuals() -> Path:
     """The folder of the older libraries' manuals; a test that asks for it is skipped without."""
     folder = ROOT.parent / "shared" / "reference" / "manuals"

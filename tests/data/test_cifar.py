@@ -194,10 +194,8 @@ def test_a_split_that_is_not_there(tmp_path, pictures) -> None:
 
 
 @pytest.mark.slow
-def test_the_real_thing(data_dir, monkeypatch) -> None:
-    if not (data_dir / "cifar10").is_dir():
-        pytest.skip(f"no cifar10 in {data_dir}")
-    images, labels = cifar10("test", data=data_dir)
+def test_the_real_thing(cifar10_dir) -> None:
+    images, labels = cifar10("test", data=cifar10_dir)
     assert images.shape == (10_000, 3, 32, 32)
     assert labels.bincount().tolist() == [1000] * 10
     mean = images.float().mean((0, 2, 3)) / 255

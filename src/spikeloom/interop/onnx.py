@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -15,15 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from spikeloom import __version__
+from spikeloom.interop.deployed import REST, DeployedStep
 from spikeloom.interop.export import ExportedStep, export_step
 from spikeloom.interop.extras import extra_package
 from spikeloom.interop.reason import bottom, first_line
-from spikeloom.interop.state_tree import rest_from_json, rest_to_json
-from spikeloom.interop.step_check import alone, together
+from spikeloom.interop.state_tree import rest_to_json
 from spikeloom.interop.whole_file import whole_file
 
 _MOST_BYTES = 2**31 - 1  # what a protobuf message holds
-REST = "spikeloom.rest"
 """Under which name a file's metadata says the state at rest."""
 
 
@@ -86,37 +85,20 @@ def to_onnx(
 
 
 @final
-class OnnxStep:
+class OnnxStep(DeployedStep):
     """A step in onnxruntime, called as `y, state = step(x_t, state)`; from `read_onnx`."""
 
     def __init__(self, session: Any) -> None:
+        super().__init__(session.get_modelmeta().custom_metadata_map)
         self._session = session
-        metadata = session.get_modelmeta().custom_metadata_map
-        if REST not in metadata:
-            raise ValueError("it does not say the state at rest")
-        self.rest = rest_from_json(metadata[REST])
         names = [node.name for node in session.get_inputs()]
         self.inputs = tuple(name for name in names if not name.startswith("state."))
 
-    def __call__(
-        self, x_t: Tensor | tuple[Tensor, ...], state: Mapping[str, Tensor] | None = None
-    ) -> tuple[Any, dict[str, Tensor]]:
-        """Run one step.
-
-        Args:
-            x_t: `[B, ...]`; a tuple if the network takes several inputs.
-            state: What the step before returned; None starts from rest.
-
-        Returns:
-            What the network emits, and the new state.
-        """
-        state = self.rest if state is None else state
-        feed = dict(zip(self.inputs, together(x_t), strict=True))
+    def _run(self, inputs: Sequence[Tensor], state: Mapping[str, Tensor]) -> Sequence[Tensor]:
+        feed = dict(zip(self.inputs, inputs, strict=True))
         feed |= {f"state.{name}": state[name] for name in self.rest}
         result = self._session.run(None, {k: v.numpy() for k, v in feed.items()})
-        tensors = [torch.from_numpy(np.asarray(value)) for value in result]
-        count = len(tensors) - len(self.rest)
-        return alone(tuple(tensors[:count])), dict(zip(self.rest, tensors[count:], strict=True))
+        return [torch.from_numpy(np.asarray(value)) for value in result]
 
 
 def read_onnx(path: str | PathLike[str]) -> OnnxStep:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, final
@@ -13,11 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from spikeloom import __version__
+from spikeloom.interop.deployed import REST, DeployedStep
 from spikeloom.interop.export import ExportedStep, export_step
-from spikeloom.interop.onnx import REST
 from spikeloom.interop.reason import first_line
-from spikeloom.interop.state_tree import rest_from_json, rest_to_json
-from spikeloom.interop.step_check import alone, together
+from spikeloom.interop.state_tree import rest_to_json
 from spikeloom.interop.whole_file import whole_file
 
 
@@ -69,32 +68,15 @@ def to_package(
 
 
 @final
-class PackageStep:
+class PackageStep(DeployedStep):
     """A compiled step, called as `y, state = step(x_t, state)`; from `read_package`."""
 
     def __init__(self, model: Any) -> None:
-        metadata = model.get_metadata()
-        if REST not in metadata:
-            raise ValueError("it does not say the state at rest")
+        super().__init__(model.get_metadata())
         self._model = model
-        self.rest = rest_from_json(metadata[REST])
 
-    def __call__(
-        self, x_t: Tensor | tuple[Tensor, ...], state: Mapping[str, Tensor] | None = None
-    ) -> tuple[Any, dict[str, Tensor]]:
-        """Run one step.
-
-        Args:
-            x_t: `[B, ...]`; a tuple if the network takes several inputs.
-            state: What the step before returned; None starts from rest.
-
-        Returns:
-            What the network emits, and the new state.
-        """
-        state = self.rest if state is None else state
-        result = self._model(*together(x_t), *(state[name] for name in self.rest))
-        count = len(result) - len(self.rest)
-        return alone(tuple(result[:count])), dict(zip(self.rest, result[count:], strict=True))
+    def _run(self, inputs: Sequence[Tensor], state: Mapping[str, Tensor]) -> Sequence[Tensor]:
+        return self._model(*inputs, *(state[name] for name in self.rest))
 
 
 def read_package(path: str | PathLike[str]) -> PackageStep:

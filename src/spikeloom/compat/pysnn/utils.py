@@ -1,4 +1,4 @@
-"""PySNN's name for these; each is written in a file named for what it does."""
+"""pysnn.utils: the old library's name, kept for imports; no code is here."""
 
 from spikeloom.compat.pysnn.bounds import tensor_clamp as tensor_clamp
 from spikeloom.compat.pysnn.connection.conv import conv2d_output_shape as conv2d_output_shape

@@ -1,4 +1,4 @@
-"""snntorch.utils: a module name of snnTorch's, for imports; the code is where these come from."""
+"""snntorch.utils: the old library's name, kept for imports; no code is here."""
 
 from spikeloom.compat.snntorch.hidden_states import detach as detach
 from spikeloom.compat.snntorch.hidden_states import final_outputs as _final_layer_check

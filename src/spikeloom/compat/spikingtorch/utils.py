@@ -1,4 +1,4 @@
-"""spikingtorch.utils: a module name of spikingtorch's, for imports."""
+"""spikingtorch.utils: the old library's name, kept for imports; no code is here."""
 
 from spikeloom.compat.spikingtorch.clipping import Clipper as Clipper
 from spikeloom.compat.spikingtorch.clipping import ClippingNet as ClippingNet
