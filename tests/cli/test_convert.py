@@ -56,7 +56,7 @@ def test_ablation_prints_a_table(place, capsys):
     assert convert(place, "--ablation", "--steps", "6", "--calibrated", "20", "--tested", "10") == 0
     said = capsys.readouterr().out
     assert "| setting | T=4 | T=6 |" in said
-    assert said.count("measured") == 13
+    assert said.count("measured") == 14
     assert "| the ANN |" in said
 
 

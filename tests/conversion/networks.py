@@ -71,13 +71,13 @@ def output(snn: Converted, x: Tensor, steps: int) -> Tensor:
 
 
 def rates(snn: Converted, x: Tensor, steps: int) -> dict[str, Tensor]:
-    """Firing rate times threshold of every layer of neurons, by the name of the activation."""
+    """Firing rate times unit of every layer of neurons, by the name of the activation."""
     with torch.no_grad(), sl.record(snn.net) as spikes:
         snn(snn.encode(x, steps))
     found = {}
     for name, path in snn.neurons.items():
         rate = spikes[path].mean(0)
         shape = (-1, *(1,) * (rate.ndim - 2))
-        threshold = snn.thresholds[name]
-        found[name] = rate * (threshold.view(shape) if threshold.ndim else threshold)
+        unit = snn.units[name]
+        found[name] = rate * (unit.view(shape) if unit.ndim else unit)
     return found

@@ -166,6 +166,37 @@ def test_corrections_bring_rates_to_the_mean(make):
     assert errors[2] < 0.5 * errors[0]
 
 
+@pytest.mark.parametrize("make", [chain, lambda: settled(Junctions())])
+def test_a_corrected_scale_makes_up_for_what_a_reset_to_zero_throws_away(make):
+    """A spike then stands for more than its threshold, and the outputs are the ANN's again."""
+    ann, x = make(), images()
+    wanted = rewrite(trace(ann, x)[0]).run(x)
+    errors = []
+    chosen: list[tuple[Correction, ...]] = [(), ("scale",), ("scale", "bias")]
+    for correct in chosen:
+        snn, _ = sl.convert(ann, x, reset="zero", steps=64, correct=correct)
+        with torch.no_grad():
+            errors.append(float((output(snn, x, 64) - ann(x)).abs().mean()))
+    assert errors[1] < 0.5 * errors[0] and errors[2] < 0.5 * errors[0]
+    snn, report = sl.convert(ann, x, reset="zero", steps=64, v0=0.0, correct=("scale",))
+    ratios = [(unit / snn.thresholds[name]).mean() for name, unit in snn.units.items()]
+    assert min(ratios) > 1.1
+    _, plain = sl.convert(ann, x, reset="zero", steps=64, v0=0.0)
+    for one, other in zip(report.layers, plain.layers, strict=True):
+        assert one.error < other.error
+    for name, rate in rates(snn, x, 64).items():  # least squares: what remains is orthogonal
+        off = ((wanted[name] - rate) * rate).transpose(0, 1).flatten(1).sum(1)
+        assert off.abs().max() < 1e-3 * rate.square().sum()
+
+
+def test_the_scale_of_a_silent_channel_is_its_threshold():
+    ann, x = chain(), images()
+    ann[1].weight.data[2] = 0.0
+    ann[1].bias.data[2] = -1.0
+    snn, _ = sl.convert(ann, x, reset="zero", correct=("scale",))
+    assert snn.units["2"][2] == snn.thresholds["2"] and (snn.units["2"] > 0).all()
+
+
 @pytest.mark.parametrize("code", ["poisson", "signed"])
 def test_random_input_has_the_right_mean(code):
     ann = chain()

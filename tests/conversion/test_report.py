@@ -27,14 +27,15 @@ def test_agreement_sums_over_batches():
     a[:, 0] = 0.0
     r[:, :, 1] = 0.0
     lam = torch.tensor([0.5, 1.0, 2.0])
-    layer = Agreement("x", lam)
+    unit = torch.tensor([0.6, 1.0, 1.5])
+    layer = Agreement("x", lam, unit)
     for part in (slice(0, 7), slice(7, 20)):
         layer.add(a[part], r[part])
-    got, scaled = layer.report(), lam[:, None] * r
+    got, scaled = layer.report(), unit[:, None] * r
     pairs = torch.stack((a.flatten(), scaled.flatten()))
     assert got.correlation == pytest.approx(float(torch.corrcoef(pairs)[0, 1]), rel=1e-5)
     assert got.error == pytest.approx(float((a - scaled).abs().mean() / a.mean()), rel=1e-5)
-    assert got.clipped == pytest.approx(float((a > lam[:, None]).float().mean()))
+    assert got.clipped == pytest.approx(float((a > unit[:, None]).float().mean()))
     assert (got.dead, got.dead_in_ann, got.neurons) == (3, 4, 12)
     assert got.rate == pytest.approx(float(r.mean()))
     assert got.thresholds == (0.5, 2.0)

@@ -40,7 +40,7 @@ class _Flags:
     """Membrane at the start, as a fraction of the threshold."""
     bias_shift: bool = False
     """Add threshold / 2T at every step; with --v0 0."""
-    correct: tuple[Literal["bias", "potential"], ...] = ()
+    correct: tuple[Literal["scale", "bias", "potential"], ...] = ()
     """What to correct layer by layer."""
     input: Literal["constant", "poisson", "signed"] = "constant"
     """How an image is shown."""

@@ -35,6 +35,7 @@ _MEMBRANE = {**_CONSTANT, "readout": "membrane"}
 _HALF = {**_MEMBRANE, "v0": 0.5}
 _MMSE = {**_HALF, "method": "mmse"}
 _SPIKE_NORM = {**_HALF, "method": "spike-norm"}
+_HARD = {**_SPIKE_NORM, "reset": "zero", "v0": 0.0}
 
 SETTINGS = (
     Setting("model-based thresholds, otherwise as below", _PAPER | {"method": "diehl-model"}),
@@ -48,7 +49,8 @@ SETTINGS = (
     Setting("corrected biases", {**_MMSE, "correct": ("bias",)}, True),
     Setting("corrected biases and potentials", {**_MMSE, "correct": ("bias", "potential")}, True),
     Setting("percentile, bias shift in place of v0", {**_MEMBRANE, "bias_shift": True}, True),
-    Setting("Spike-Norm, hard reset, v0 = 0", {**_SPIKE_NORM, "reset": "zero", "v0": 0.0}),
+    Setting("Spike-Norm, hard reset, v0 = 0", _HARD),
+    Setting("the same, corrected scales and biases", {**_HARD, "correct": ("scale", "bias")}, True),
     Setting("Spike-Norm, soft reset, v0 = threshold / 2", _SPIKE_NORM),
 )
 """Rows of the table. From the second to the tenth each makes one change to the row before it."""

@@ -21,9 +21,10 @@ class LayerReport:
     correlation: float
     """Of activation and rate, over samples and units; NaN if one of them never changes."""
     error: float
-    """Mean of `|activation - threshold * rate|` over the mean activation."""
+    """Mean of `|activation - unit * rate|` over the mean activation; the unit is what a spike
+    stands for, the threshold unless the scale was corrected."""
     clipped: float
-    """Fraction of the activations that lie above the threshold."""
+    """Fraction of the activations that lie above the unit, which no rate can reach."""
     rate: float
     """Spikes per neuron and step."""
     dead: int
@@ -39,10 +40,11 @@ class Agreement:
     Args:
         name: Of the activation.
         threshold: A number or `[C]`, in the ANN's units.
+        unit: What a spike stands for, likewise.
     """
 
-    def __init__(self, name: str, threshold: Tensor) -> None:
-        self.name, self.threshold = name, threshold
+    def __init__(self, name: str, threshold: Tensor, unit: Tensor) -> None:
+        self.name, self.threshold, self.unit = name, threshold, unit
         self.count = 0
         self.sums = torch.zeros(8, dtype=torch.float64)
         self.fired: Tensor | None = None
@@ -56,9 +58,9 @@ class Agreement:
             rate: Spikes per step, `[B, ...]`.
         """
         shape = (-1, *(1,) * (activation.ndim - 2))
-        lam = self.threshold.view(shape) if self.threshold.ndim else self.threshold
-        a, r = activation.double(), (lam * rate).double()
-        parts = (a, r, a * a, r * r, a * r, (a - r).abs(), (a > lam).double(), rate.double())
+        unit = self.unit.view(shape) if self.unit.ndim else self.unit
+        a, r = activation.double(), (unit * rate).double()
+        parts = (a, r, a * a, r * r, a * r, (a - r).abs(), (a > unit).double(), rate.double())
         self.sums += torch.stack([part.sum() for part in parts]).cpu()
         self.count += a.numel()
         fired, active = (rate > 0).any(0), (activation > 0).any(0)

@@ -59,6 +59,8 @@ class Builder:
         self.scales = {"input": input_scale}
         self.thresholds: dict[str, Tensor] = {}
         """Of every layer of neurons, in the ANN's units."""
+        self.units: dict[str, Tensor] = {}
+        """What a spike of them stands for: their threshold, unless that was corrected."""
         self.never_negative: set[str] = set()
         if all(bool((x >= 0).all()) for x in inputs):
             self.never_negative.add("input")
@@ -146,10 +148,12 @@ class Builder:
         self.thresholds[node.name] = lam
         if options.bias_shift:
             add_bias(carrier, threshold / (2 * options.steps))
+        unit = lam
         if options.correct:
             wanted = [self.graph.run(x)[node.name] for x in self.batches]
-            correct(site, wanted, lam, options.correct, carrier)
-        return lam
+            unit = correct(site, wanted, lam, options.correct, carrier)
+        self.units[node.name] = unit
+        return unit
 
     def _threshold(self, site: Site) -> Tensor:
         layer = site.node.layer

@@ -66,8 +66,9 @@ def convert(
             a fraction of the threshold; a half makes rounding out of truncation. `gain` (1.0):
             factor of all thresholds that are measured; 0.8 to 0.9 trades clipping for latency.
             `bias_shift`: $\theta / 2T$ at every step (Deng & Gu 2021), another way to round, to be
-            used with `v0=0`. `correct`: `("bias",)` or `("bias", "potential")`, what rates lack on
-            average, layer by layer (Li 2021). `input`: `"constant"`, `"poisson"`, or `"signed"`
+            used with `v0=0`. `correct`: some of `"scale"`, `"bias"`, `"potential"`, layer by layer:
+            what a spike counts, for `reset="zero"`, and what rates lack on average (Li 2021).
+            `input`: `"constant"`, `"poisson"`, or `"signed"`
             for inputs with a sign. `readout`: `"membrane"` sums the last layer's current,
             `"count"` lets it spike, `"softmax"` gives probabilities. `max_pool`: `"gate"` or
             `"average"`, which changes the network. `seed`: of random input.
@@ -113,7 +114,8 @@ def convert(
         inputs = [encode(x, steps, chosen.input, input_scale, generator) for x in images]
         builder = Builder(graph, _rule(graph, images, chosen), chosen, images, inputs, input_scale)
         net, scale, neurons = builder.build()
-    snn = Converted(net, scale, input_scale, chosen, neurons, builder.thresholds).eval()
+    found = builder.thresholds, builder.units
+    snn = Converted(net, scale, input_scale, chosen, neurons, *found).eval()
     return snn, Report(
         chosen,
         tuple(notes),

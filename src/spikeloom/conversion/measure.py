@@ -33,7 +33,10 @@ def agreement(
     Returns:
         One report per layer of neurons.
     """
-    layers = {name: Agreement(name, threshold) for name, threshold in snn.thresholds.items()}
+    layers = {
+        name: Agreement(name, threshold, snn.units[name])
+        for name, threshold in snn.thresholds.items()
+    }
     for x in batches:
         values = graph.run(x)
         rates: dict[str, Tensor] = {}

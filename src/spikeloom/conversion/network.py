@@ -31,6 +31,8 @@ class Converted(nn.Module):
         options: Of the conversion.
         neurons: Names of the ANN's activations to the paths in `net` of their neurons.
         thresholds: The same names to the thresholds in the ANN's units.
+        units: The same names to what a spike stands for; the threshold, unless `convert` corrected
+            the scale.
 
     Shape:
         Input `[T, B, ...]`, such as `snn.encode(images)`; output `[T, B, K]`; state that of `net`.
@@ -49,6 +51,7 @@ class Converted(nn.Module):
         options: Options,
         neurons: dict[str, str],
         thresholds: dict[str, Tensor],
+        units: dict[str, Tensor],
     ) -> None:
         super().__init__()
         self.net = net
@@ -57,6 +60,7 @@ class Converted(nn.Module):
         self.options = options
         self.neurons = neurons
         self.thresholds = thresholds
+        self.units = units
 
     def encode(
         self, x: Tensor, steps: int | None = None, generator: torch.Generator | None = None

@@ -10,7 +10,8 @@ from typing import Any, Literal, TypedDict, final
 Method = Literal["diehl-data", "diehl-model", "spike-norm", "percentile", "mmse"]
 Input = Literal["constant", "poisson", "signed"]
 Readout = Literal["membrane", "count", "softmax"]
-Correction = Literal["bias", "potential"]
+Correction = Literal["scale", "bias", "potential"]
+CORRECTIONS: tuple[str, ...] = ("scale", "bias", "potential")
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "method": ("diehl-data", "diehl-model", "spike-norm", "percentile", "mmse"),
@@ -94,9 +95,10 @@ class Options:
                 f"convert got v0={self.v0!r}: it is the membrane at the start as a fraction of "
                 "the threshold, from 0 to below 1. Pass v0=0.5, or 0 for rest."
             )
-        wrong = [c for c in self.correct if c not in ("bias", "potential")]
+        wrong = [c for c in self.correct if c not in CORRECTIONS]
         if wrong or isinstance(self.correct, str):
             raise ValueError(
-                f"convert got correct={self.correct!r}: it is a tuple of names of corrections. "
-                'Pass ("bias",), ("bias", "potential"), or ().'
+                f"convert got correct={self.correct!r}: it is a tuple of names out of "
+                f"{', '.join(CORRECTIONS)}. "
+                'Pass ("bias",), ("scale", "bias"), or ().'
             )
