@@ -58,8 +58,6 @@ def test_equal_operations_are_recorded_once():
     assert [graph.ops[i].name for i in forward].count("mul") == 1
 
 
-# -- steps that run on the reference loop, with a reason
-
 weight = torch.eye(3)
 table = torch.arange(3.0)
 
@@ -151,9 +149,6 @@ def test_a_change_in_place_of_a_temporary_is_a_new_value():
     assert torch.equal(out, unroll(step, x, zero, backend="reference")[0])
 
 
-# -- steps that raise everywhere
-
-
 @pytest.mark.parametrize("backend", ["auto", "cpu", "reference"])
 @pytest.mark.parametrize(
     "draw",
@@ -214,9 +209,6 @@ def test_a_hidden_parameter_raises(backend):
 def test_a_wrong_return_value_is_explained(step, message):
     with pytest.raises(TypeError, match=message):
         unroll(step, x, zero, backend="cpu")
-
-
-# -- closed-over values
 
 
 def test_a_changed_closed_over_value_retraces():

@@ -81,9 +81,6 @@ def test_training_mode_does_not_matter() -> None:
     assert check_step(net.eval(), step, x) <= 1e-5
 
 
-# -- refused -------------------------------------------------------------------------------------
-
-
 class KeepsABuffer(nn.Module):
     def __init__(self, in_place: bool) -> None:
         super().__init__()

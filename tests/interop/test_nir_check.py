@@ -110,9 +110,6 @@ def test_inspect_shows_nodes_cycles_and_metadata(made: Any) -> None:
     assert "metadata 'method' is none of euler, exact, exponential" in text
 
 
-# -- spikeloom nir --------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def file(made: Any, tmp_path: Path) -> Path:
     write_nir(tmp_path / "net.nir", made)

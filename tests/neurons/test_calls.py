@@ -49,9 +49,6 @@ def everything(kind: Callable[..., Neuron], **options: Any) -> Neuron:
     return kind(emit=kind().signals, **options)
 
 
-# -- signals -------------------------------------------------------------------------------------
-
-
 @every_kind
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_emit_selects_and_orders_signals(kind: Callable[..., Neuron], backend: str) -> None:
@@ -74,9 +71,6 @@ def test_spikes_are_0_or_1_where_v_passes_the_threshold(kind: Any, backend: str)
     (spikes, v), _ = kind(emit=("spike", "v"), backend=backend)(torch.randn(30, 4, 5))
     assert 0 < spikes.mean() < 1
     assert torch.equal(spikes, (v > 1.0).float())
-
-
-# -- dtypes --------------------------------------------------------------------------------------
 
 
 @every_kind
@@ -104,9 +98,6 @@ def test_a_layer_of_any_dtype_takes_an_input_of_any_other(kind: Callable[..., Ne
     for of_layer in (torch.bfloat16, torch.float64):
         out, state = kind().to(of_layer)(x)
         assert {t.dtype for t in (out, *state)} == {torch.float32}
-
-
-# -- streaming -----------------------------------------------------------------------------------
 
 
 @given(
@@ -177,9 +168,6 @@ def test_gradients_flow_through_a_state_that_is_handed_on(
     v, _ = layer(x[5:], sl.detach(state))
     (cut,) = torch.autograd.grad(v[-1].sum(), x)
     assert not cut[:5].any() and torch.allclose(cut[5:], whole[5:])
-
-
-# -- rest and independence -----------------------------------------------------------------------
 
 
 @every_kind
@@ -253,9 +241,6 @@ def test_outputs_of_a_step_do_not_share_memory_with_the_state(layer: Neuron) -> 
     kept = state.v.clone()
     out.zero_()
     assert torch.equal(state.v, kept)
-
-
-# -- calls that are refused ----------------------------------------------------------------------
 
 
 @every_kind

@@ -225,9 +225,6 @@ def test_a_step_that_cannot_be_compiled_runs_and_says_why() -> None:
         sl.neuron(mixing, backend="cpu")(x)
 
 
-# -- refused -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     ("step", "returned"),

@@ -20,9 +20,6 @@ from tests.neurons.float64 import BACKENDS, series
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
 
 
-# -- parameters ----------------------------------------------------------------------------------
-
-
 def test_decays_of_alpha_can_be_learned() -> None:
     """snnTorch: TypeError."""
     layer = sl.Alpha(learn=("alpha", "beta", "threshold"))
@@ -60,9 +57,6 @@ def test_a_spike_that_carries_nothing_is_0_and_not_nan() -> None:
     for reset in ("subtract", "zero"):
         out, state = sl.LIF(spike=Graded(0.0), reset=reset)(2 * torch.rand(20, 2, 3))  # type: ignore[arg-type]
         assert not out.any() and torch.isfinite(state.v).all() and state.v.max() < 2
-
-
-# -- thresholds and resets -----------------------------------------------------------------------
 
 
 @every_backend
@@ -115,9 +109,6 @@ def test_an_adapted_threshold_returns_to_its_own_value(backend: str) -> None:
     x[:5] = 3.0
     raised, _ = sl.ALIF(rho=0.9, threshold=0.7, emit="threshold", backend=backend)(x)
     assert raised.max() > 0.9 and raised[-1].item() == pytest.approx(0.7)
-
-
-# -- state ---------------------------------------------------------------------------------------
 
 
 def test_nothing_has_to_be_reset_between_batches() -> None:

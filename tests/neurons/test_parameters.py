@@ -15,9 +15,6 @@ import spikeloom as sl
 BACKENDS = ("reference", "cpu")
 
 
-# -- checkpoint keys: a contract --------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("make", "keys", "learned"),
     [
@@ -74,9 +71,6 @@ def test_fixed_parameters_travel_in_the_checkpoint() -> None:
     assert other.threshold.tolist() == [1.0, 2.0]
     x = torch.rand(20, 3, 2)
     assert torch.equal(layer(x)[0], other(x)[0])
-
-
-# -- learning ------------------------------------------------------------------------------------
 
 
 @given(beta=st.floats(1e-4, 0.9999), threshold=st.floats(1e-4, 1e3))
@@ -229,9 +223,6 @@ def test_raw_parameters_that_torch_holds_elsewhere(how: str) -> None:
     assert torch.equal(layer(x)[0], want)
 
 
-# -- values --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("value", [-0.1, 1.1, torch.tensor([0.5, 1.5]), torch.tensor([-1.0, 0.0])])
 @pytest.mark.parametrize("name", ["alpha", "beta"])
 def test_a_decay_outside_0_to_1_is_refused(name: str, value: float | Tensor) -> None:
@@ -276,9 +267,6 @@ def test_unknown_reset_and_emit_are_refused_at_construction(kind: Any) -> None:
     for emit in ("spikes", ("spike", "u"), ()):
         with pytest.raises(ValueError, match=r'got emit=.*: it can emit "spike", "v".*\. Use'):
             kind(emit=emit)
-
-
-# -- shapes --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

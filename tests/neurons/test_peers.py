@@ -58,9 +58,6 @@ def loop(step: Callable[..., Any], count: int, start: Callable[[Tensor], Any]) -
     return run
 
 
-# -- snnTorch ------------------------------------------------------------------------------------
-
-
 def snn(name: str, *args: Any, states: int = 1, **options: Any) -> Run:
     """A cell of snnTorch from its zero state."""
     cell = getattr(pytest.importorskip("snntorch"), name)(*args, **options)
@@ -248,9 +245,6 @@ def test_snntorch_graded_spikes(backend: str) -> None:
     agree(snn("Leaky", beta=0.8, graded_spikes_factor=0.5, reset_mechanism="none"), ours)
 
 
-# -- SpikingJelly --------------------------------------------------------------------------------
-
-
 def jelly(name: str, states: tuple[str, ...] = ("v",), **options: Any) -> Any:
     """A node of SpikingJelly with its default surrogate, and the run of it."""
     neuron = pytest.importorskip("spikingjelly.activation_based.neuron")
@@ -390,8 +384,6 @@ def test_spikingjelly_integer_and_ternary_spikes(backend: str) -> None:
         )
     agree(theirs, ours_of(layer, "v"), size=2.0)
 
-
-# -- Norse ---------------------------------------------------------------------------------------
 
 DT, SYN, MEM = 1e-3, 1 / 5e-3, 1 / 1e-2
 DECAY, LEAK = 1 - DT * SYN, DT * MEM

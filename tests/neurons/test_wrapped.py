@@ -84,9 +84,6 @@ def test_streaming_copies_and_checkpoints(neuron, wrap):
     fresh.load_state_dict(layer.state_dict())
 
 
-# -- refractory ----------------------------------------------------------------------------------
-
-
 @both
 @pytest.mark.parametrize("steps", [0, 1, 3])
 def test_the_membrane_waits_where_the_reset_left_it(steps, backend):
@@ -129,9 +126,6 @@ def test_a_refractory_neuron_inside_recurrent():
     assert spikes.sum() > 20 and gaps.max() == 1  # at most one spike in any four steps
 
 
-# -- quantised -----------------------------------------------------------------------------------
-
-
 @both
 def test_levels_and_rounding(backend):
     layer = sl.Quantized(sl.LI(beta=1.0, backend=backend), bits=3, low=-1.0, high=0.75)
@@ -159,9 +153,6 @@ def test_only_the_named_states_are_rounded():
     layer = sl.Quantized(sl.Synaptic(), 2, states="v")
     _, state = layer(torch.rand(5, 3, 50) * 0.2)
     assert state.v.unique().numel() <= 4 < state.i.unique().numel()
-
-
-# -- initial state -------------------------------------------------------------------------------
 
 
 @both
@@ -196,9 +187,6 @@ def test_channels_of_an_image():
     layer = sl.InitialState(sl.LI(beta=1.0), v=torch.tensor([1.0, 2.0]))
     v, _ = layer(torch.zeros(1, 3, 2, 4, 5))
     assert torch.equal(v[0, 0, :, 0, 0], torch.tensor([1.0, 2.0]))
-
-
-# -- refused -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,6 @@ def delayed_by_hand(x: Tensor, delays: list[float], longest: int, *how: Any) -> 
     return y
 
 
-# -- what arrives when ---------------------------------------------------------------------------
-
-
 def test_two_spikes_in_flight_both_arrive() -> None:
     x = torch.zeros(8, 1, 1)
     x[0] = x[2] = 1.0
@@ -195,9 +192,6 @@ def test_a_state_is_a_value_of_its_own() -> None:
     assert torch.equal(state.buffer, kept)
 
 
-# -- learning ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_gradcheck(kernel: Any) -> None:
     layer = sl.Delay(3, torch.tensor([0.3, 1.6, 2.7]), max_delay=3, learn=True, kernel=kernel)
@@ -276,9 +270,6 @@ def test_delays_that_are_drawn() -> None:
 
     assert torch.equal(draw(), draw())
     assert 0 < draw().min() < 0.2 and 9.8 < draw().max() < 10 and abs(draw().mean() - 5) < 0.3
-
-
-# -- parameters ----------------------------------------------------------------------------------
 
 
 def test_round_leaves_the_layer_that_whole_delays_build() -> None:
@@ -366,9 +357,6 @@ def test_exports_and_compiles_without_a_break(kernel: Any) -> None:
     torch.testing.assert_close(exported(x)[0], layer(x)[0])
     compiled: Any = torch.compile(layer, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(x)[0], layer(x)[0])
-
-
-# -- refused -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

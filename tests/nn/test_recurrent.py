@@ -39,9 +39,6 @@ def population(n: int, backend: str, bias: bool = True, **options: Any) -> sl.Re
     return sl.Recurrent(sl.LIF(beta, backend=backend, **options), connection)
 
 
-# -- forward -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("bias", [False, True])
 def test_equals_the_loop_by_hand(backend: str, bias: bool) -> None:
@@ -267,9 +264,6 @@ def test_bfloat16_and_autocast() -> None:
     assert state.neuron.v.dtype == torch.float32
 
 
-# -- gradients -----------------------------------------------------------------------------------
-
-
 def all_gradients(backend: str, n: int, steps: int, batch: int, bias: bool, emit: Any) -> Any:
     generator = torch.Generator().manual_seed(1)
 
@@ -375,9 +369,6 @@ def test_streaming_with_detach_cuts_the_gradient(backend: str) -> None:
     spikes, _ = layer(x[4:], sl.detach(state))
     (cut,) = torch.autograd.grad(spikes.sum(), x)
     assert whole[:4].any() and not cut[:4].any()
-
-
-# -- refused -------------------------------------------------------------------------------------
 
 
 def test_wrong_parts() -> None:

@@ -34,9 +34,6 @@ def same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
 
 
-# -- threading and folding -----------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_it_is_its_layers_one_after_the_other(backend: str) -> None:
     net, x = small(backend=backend), torch.randn(9, 2, 4)
@@ -238,9 +235,6 @@ def test_the_last_layer_may_emit_several_signals() -> None:
     assert s.shape == h.shape == (2, 3)
 
 
-# -- as a module ---------------------------------------------------------------------------------
-
-
 def test_index_slice_length_and_iteration() -> None:
     net = small()
     assert len(net) == 4 and list(net) == [net[0], net[1], net[2], net[3]]
@@ -313,9 +307,6 @@ def test_an_exported_step_takes_the_state_as_it_is() -> None:
     out, after = torch.export.export(Whole(), (x[1], state)).module()(x[1], state)
     want, expected = net.step(x[1], state)
     assert torch.equal(out, want) and same(after, expected)
-
-
-# -- refused -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,6 @@ class Builder:
         paths = {id(layer): path for path, layer in net.named_modules()}
         return net, scale, {name: paths[id(self.net.layer(name))] for name in self.thresholds}
 
-    # -- one kind of node each: add the layer, return the scale of its output ---------------------
-
     def _linear(self, node: Node) -> Tensor:
         layer = copy.deepcopy(node.layer)
         unit = absorb(layer, self._scale(node))
@@ -164,8 +162,6 @@ class Builder:
             if isinstance(layer, TrainableClip):
                 lam = torch.minimum(lam, layer.threshold.to(lam))
         return lam if lam.numel() > 1 else lam.flatten()[0]
-
-    # -- tools ------------------------------------------------------------------------------------
 
     def _scale(self, node: Node) -> Tensor:
         return self.scales[node.inputs[0]]

@@ -166,7 +166,7 @@ TABLE: dict[str, Rule] = {
     "isinf": _isinf,
     "where": _where,
     "masked_fill": _masked_fill,
-    # -- logic
+    # logic
     "logical_and": _plain("and"),
     "logical_or": _plain("or"),
     "logical_xor": _plain("xor"),
@@ -175,7 +175,7 @@ TABLE: dict[str, Rule] = {
     "bitwise_or": _plain("or"),
     "bitwise_xor": _plain("xor"),
     "bitwise_not": _plain("not"),
-    # -- transcendental
+    # transcendental
     "exp": lambda b, x: poly.exp(x),
     "log": lambda b, x: poly.log(x),
     "tanh": lambda b, x: poly.tanh(x),
@@ -190,7 +190,7 @@ TABLE: dict[str, Rule] = {
     "elu_backward": _elu_backward,
     "leaky_relu": _leaky_relu,
     "leaky_relu_backward": lambda b, g, x, slope, _: _where(b, x > 0.0, g, g * slope),
-    # -- nothing happens to the value
+    # nothing happens to the value
     **{
         name: _same
         for name in (
@@ -198,7 +198,7 @@ TABLE: dict[str, Rule] = {
             "_unsafe_view", "reshape", "expand", "_to_copy", "to", "squeeze", "positive",
         )
     },
-    # -- constants of the shape of something
+    # constants of the shape of something
     "empty_like": _constant(math.nan),
     "zeros_like": _constant(0.0),
     "zero": _constant(0.0),

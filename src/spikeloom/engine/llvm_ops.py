@@ -127,8 +127,6 @@ class Body:
         one = self.new(f"or {self.word} {low}, {self.bias << self.bits}")
         return self.new(f"bitcast {self.word} {one} to {self.f}")
 
-    # -- memory
-
     def load(self, pointer: str, dtype: torch.dtype) -> str:
         """Load one element; half formats are widened, bools are bytes."""
         kind = stored(dtype)

@@ -79,8 +79,6 @@ class Neuron(Parameters):
         self._resting: dict[str, str] = {}
         self.taps: list[Tap] = []
 
-    # -- what a subclass calls in its constructor -----------------------------------------------
-
     def _set_step(self, step: Step, **options: Any) -> None:
         """Give the step, after the last `_declare`; `options` are its keyword arguments."""
         unknown = [name for name in self.learn if name not in self.kinds]
@@ -96,8 +94,6 @@ class Neuron(Parameters):
     def _rest_at(self, **values: str) -> None:
         """Let state variables rest at the values of parameters; the others rest at zero."""
         self._resting = values
-
-    # -- state ------------------------------------------------------------------------------------
 
     def rest(self, shape: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> Any:
         """The state from which a run without a state starts.
@@ -146,8 +142,6 @@ class Neuron(Parameters):
                 )
         return self.State(*(v if v.dtype == dtype else v.to(dtype) for v in state))
 
-    # -- running ----------------------------------------------------------------------------------
-
     def forward(self, x: Tensor | tuple[Tensor, ...], state: Any = None) -> tuple[Any, Any]:
         """Run the population over time.
 
@@ -191,8 +185,6 @@ class Neuron(Parameters):
         names = self.names()
         outs, after = self.step_signals(x_t, state, names)
         return self.result(names, outs), after
-
-    # -- for layers that run a neuron in a loop of their own --------------------------------------
 
     def prepare(self, x: Tensor | tuple[Tensor, ...], state: Any) -> tuple[Any, Any, Any]:
         """Check a call and bring its parts together: inputs, initial state, parameters."""

@@ -59,8 +59,6 @@ class Delayed(nn.Module):
             if sigma is not None:
                 self.sigma = sigma
 
-    # -- delays -----------------------------------------------------------------------------------
-
     def _put(self, delay: Tensor) -> None:
         """Keep these delays, as a parameter or as a buffer."""
         if not delay.is_meta:
@@ -168,8 +166,6 @@ class Delayed(nn.Module):
             if self.kernel == "linear" and self.max_delay:
                 self._buffers["delay"] = own.to(found.dtype)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-    # -- running ----------------------------------------------------------------------------------
 
     def rest(self, shape: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> DelayState:
         """The state from which a run without a state starts: nothing on its way.

@@ -87,8 +87,6 @@ class Emitter:
             with self.samples():
                 self._thresholds()
 
-    # -- events -----------------------------------------------------------------------------------
-
     def _slot(self, delay: int | Value) -> Value:
         """The row of the ring of events that holds the spikes of so many steps ago."""
         depth = self.plan.depth
@@ -156,8 +154,6 @@ class Emitter:
             with code.loop(n) as k:
                 row[events[k]] = 1
 
-    # -- neurons ----------------------------------------------------------------------------------
-
     def _arrived(self, name: str, slot: int) -> Memory:
         return self.array("arrived", name, str(slot)).at(self.b * self.size[name])
 
@@ -220,8 +216,6 @@ class Emitter:
             for memory in arrived:
                 memory[j] = 0.0
         self._list(name, spiked)
-
-    # -- learning ---------------------------------------------------------------------------------
 
     def _pay(self, population: str) -> None:
         """Add what the spikes of a population earn to the reward of this step."""

@@ -87,8 +87,6 @@ class Learning:
         emitter = self.emitter
         return emitter.array("reward")[emitter.t * emitter.batch + emitter.b]
 
-    # -- at spikes --------------------------------------------------------------------------------
-
     def _event(self, event: str, count: Value, who: Memory) -> None:
         """Apply `on_pre` or `on_post` for all spikes of this step of a sample."""
         if event not in self.plan.graphs:
@@ -167,8 +165,6 @@ class Learning:
         else:
             self.weight[s.at] = self._bounded(new, w, s.at)
 
-    # -- several synapses of one weight -----------------------------------------------------------
-
     def _touch(self, which: str, i: Value) -> None:
         """Note that the synapses of a terminal or a neuron change."""
         code = self.code
@@ -210,8 +206,6 @@ class Learning:
         change, w = self._array("change"), self.weight[at]
         self.weight[at] = self._bounded(w + change[at], w, at)
         change[at] = 0.0
-
-    # -- at every step ----------------------------------------------------------------------------
 
     def _every(self) -> None:
         """The dense pass: every synapse."""

@@ -112,8 +112,6 @@ class FirstSpikeLayer(nn.Module):
         with torch.no_grad():
             self.weight.mul_(self._along_inputs(signs))
 
-    # -- parameters -------------------------------------------------------------------------------
-
     @property
     def delay(self) -> Tensor | None:
         """Delays in steps of `dt`: `[K]`, or `[O, I, K]` if they are learned; None without."""
@@ -154,8 +152,6 @@ class FirstSpikeLayer(nn.Module):
     def _along_inputs(self, values: Tensor) -> Tensor:
         """`[I]`, aligned with the weights."""
         return values if self.delay is None else values[:, None]
-
-    # -- call -------------------------------------------------------------------------------------
 
     def forward(self, times: Tensor) -> Tensor:
         """When each neuron first fires.
@@ -247,8 +243,6 @@ class FirstSpikeLayer(nn.Module):
         output = torch.arange(self.out_features, device=t.device)
         offset = (member[:, None] * self.out_features + output) * count
         return t.reshape(-1, count) / self.tau, weight.reshape(-1, 1), offset.flatten()
-
-    # -- checks -----------------------------------------------------------------------------------
 
     def _check_numbers(self) -> None:
         name = type(self).__name__

@@ -89,9 +89,6 @@ def test_sltt_is_exact_without_memory_and_only_then() -> None:
     assert min(errors.values()) > 0.1
 
 
-# -- a hidden layer and a readout ----------------------------------------------------------------
-
-
 def hidden(neuron: nn.Module, readout: nn.Module | None) -> nn.Module:
     layers = [lively(4, 6), neuron, nn.Linear(6, 5)]
     return sl.Sequential(*layers, *([] if readout is None else [readout]))
@@ -133,9 +130,6 @@ def test_ottt_is_eprop_where_the_leak_is_all_of_the_memory() -> None:
     assert max(error(online(OTTT(net), x, loss), by_synapse).values()) < EXACT
 
 
-# -- recurrent -----------------------------------------------------------------------------------
-
-
 def recurrent(**options) -> nn.Module:
     layer = sl.Recurrent(sl.LIF(0.8, **options), nn.Linear(6, 6))
     return sl.Sequential(lively(4, 6), layer, nn.Linear(6, 5), sl.LI(0.7))
@@ -163,9 +157,6 @@ def test_eprop_is_recurrent_backpropagation_with_the_returning_spikes_cut() -> N
     torch.stack([loss(out[t], t) for t in range(len(x))]).sum().backward()
     cut = take_grads(net)
     assert max(error(online(EProp(net), x, loss), cut).values()) < EXACT
-
-
-# -- other ways to build a network ---------------------------------------------------------------
 
 
 def test_rtrl_of_own_stateful_modules_is_exact() -> None:

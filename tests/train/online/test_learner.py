@@ -213,9 +213,6 @@ def test_carry_hands_its_state_to_the_network() -> None:
     torch.testing.assert_close(rest, whole[12:])
 
 
-# -- which networks a rule can follow ------------------------------------------------------------
-
-
 @pytest.mark.parametrize("rule", [OTTT, EProp])
 def test_weights_have_to_lie_before_a_neuron(rule) -> None:
     with pytest.raises(ValueError, match=r"got Linear before layer 2 \(LIF\).*directly before"):

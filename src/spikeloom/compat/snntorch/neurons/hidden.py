@@ -34,8 +34,6 @@ class Hidden(nn.Module):
             self.register_buffer(name, torch.zeros(0), persistent=False)
         Hidden.instances.add(self)
 
-    # -- what the old interface offers ------------------------------------------------------------
-
     def reset_mem(self) -> Any:
         """Set the state to zero; returns it, a tensor or a tuple in the order of the call."""
         for name in self.states:
@@ -68,8 +66,6 @@ class Hidden(nn.Module):
     @classmethod
     def _alive(cls) -> Iterator[Hidden]:
         return (module for module in list(Hidden.instances) if isinstance(module, cls))
-
-    # -- what a call does with the state ----------------------------------------------------------
 
     def _given(self, given: Sequence[Any], named: Mapping[str, Any]) -> tuple[Tensor | None, ...]:
         """The states that a call was given, by position or by name, None where there is none."""
@@ -121,8 +117,6 @@ class Hidden(nn.Module):
     def _leave(self, state: Sequence[Tensor]) -> None:
         for name, value in zip(self.states, state, strict=True):
             setattr(self, name, value)
-
-    # -- copies -----------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
         buffers = {

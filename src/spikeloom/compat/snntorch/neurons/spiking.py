@@ -131,8 +131,6 @@ class SpikingNeuron(Hidden):
         else:
             self.register_buffer(name, t)
 
-    # -- the reset --------------------------------------------------------------------------------
-
     @property
     def reset_mechanism(self) -> str:
         """`"subtract"`, `"zero"` or `"none"`; setting it, or loading it, changes what is done."""
@@ -151,8 +149,6 @@ class SpikingNeuron(Hidden):
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(*args, **kwargs)
         self.reset_mechanism = RESETS[int(self.reset_mechanism_val)]
-
-    # -- for neurons of the user's own ------------------------------------------------------------
 
     def fire(self, mem: Tensor) -> Tensor:
         """Spikes of a membrane, times the graded factor."""
@@ -179,8 +175,6 @@ class SpikingNeuron(Hidden):
         """Set tensors to zero, in place."""
         for state in args:
             state.detach_().zero_()
-
-    # -- running ----------------------------------------------------------------------------------
 
     def forward(self, input_: Tensor, *given: Tensor | None, **named: Tensor | None) -> Any:
         """Run one time step.
