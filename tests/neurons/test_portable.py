@@ -188,6 +188,7 @@ def test_a_traced_run_depends_on_its_input(kind: Callable[[], Neuron], how: str)
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # torch's own use
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`")  # torch's own use
 @pytest.mark.parametrize(
     "backend",
     [

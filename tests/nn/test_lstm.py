@@ -123,7 +123,7 @@ def test_gradients_of_both_loops(reset: Any) -> None:
         torch.testing.assert_close(a, b)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # torch's own use
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`")  # torch's own use
 def test_gradcheck_of_the_smooth_part() -> None:
     layer = sl.SpikingLSTM(2, 3, emit="v").double()
     x = torch.randn(4, 2, 2, dtype=torch.float64, requires_grad=True)
@@ -139,7 +139,7 @@ def test_gradcheck_of_the_smooth_part() -> None:
     assert torch.autograd.gradcheck(run, (x, mem, syn), check_forward_ad=True)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # torch's own use
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`")  # torch's own use
 def test_transforms_take_the_plain_loop() -> None:
     layer = sl.SpikingLSTM(5, 4, emit="v")
     want, _ = layer(X)

@@ -13,7 +13,7 @@ import torch
 
 from spikeloom import __version__
 
-_PACKAGES = ("torch", "numpy", "llvmlite", "safetensors")
+_PACKAGES = ("numpy", "llvmlite", "safetensors")
 
 
 def environment() -> dict[str, Any]:
@@ -27,6 +27,7 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "spikeloom": __version__,
+        "torch": str(torch.__version__),  # names the build as well, unlike the package's version
         **{name: _version(name) for name in _PACKAGES},
         "system": platform.platform(),
         "cpu": _cpu(),
