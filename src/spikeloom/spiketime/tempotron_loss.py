@@ -61,7 +61,7 @@ def tempotron_loss(
             f"{name} got fires of shape {tuple(fires.shape)} for peaks of shape "
             f"{tuple(peak.shape)}: one answer per neuron and sample, [B, N]."
         )
-    # A peak right at the threshold is a spike: chosen, since clamp's gradient there depends on torch.
+    # A peak right at the threshold is a spike. clamp's gradient there depends on torch's version.
     wrong = (peak >= threshold) != fires
     error = torch.where(wrong, torch.where(fires, threshold - peak, peak - threshold), 0.0)
     return reduced(name, error.sum(-1), reduction)
