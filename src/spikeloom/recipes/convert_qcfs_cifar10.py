@@ -7,21 +7,30 @@ $$ h(x) = \frac{\theta}{L}\,\mathrm{clip}\!\Big(\Big\lfloor \frac{x L}{\theta} +
    \Big\rfloor, 0, L\Big) $$
 
 The spiking network takes the weights and thresholds over as they are, and starts its membranes at
-$\theta / 2$. Nothing is calibrated.
+$\theta / 2$. The paper calibrates nothing. Here the network is converted once more for eight steps,
+with scales and biases corrected layer by layer on training images (the biases as by Li et al.),
+because spikes that come unevenly cost a deep network most when there are few of them.
 
 Ours: networks of a few hundred thousand weights, which two cores train in half an hour (the paper
 has VGG-16 and ResNet-20, and 300 epochs), label smoothing, and no Cutout or AutoAugment.
 
-Measured with seed 0 on JPEG copies of the images, on all 10,000 test images: vgg 82.70 % as an ANN,
-0.85 points less with 8 steps, 0.17 points more with 32; resnet 82.47 %, 1.27 less and 0.24 more (of
-the paper's ResNet-20, 91.77 %, 8 steps lose 2.2 points).
-The channels of the resnet
-were chosen on the last 5,000 training images, after two passes over 25,000 others; a first resnet,
-of 16, 40 and 80 channels, had read 77.98 % of the test images before.
+Measured with seed 0 on JPEG copies of the images, on all 10,000 test images, in points lost (of the
+paper's ResNet-20, 91.77 %, 8 steps lose 2.2 points):
+
+| | ANN | T=8 | T=8, corrected | T=32 |
+|---|---|---|---|---|
+| vgg | 82.70 % | 0.85 | 0.54 | -0.17 |
+| resnet | 82.47 % | 1.27 | 0.58 | -0.24 |
+
+What is corrected was chosen on 2,500 training images. The channels of the resnet were chosen on the
+last 5,000 training images, after two passes over 25,000 others; a first resnet, of 16, 40 and 80
+channels, had read 77.98 % of the test images before.
 
 References:
     T. Bu, W. Fang, J. Ding, P. Dai, Z. Yu, T. Huang, "Optimal ANN-SNN conversion for high-accuracy
     and ultra-low-latency spiking neural networks", ICLR (2022), arXiv:2303.04347.
+    Y. Li, S. Deng, X. Dong, R. Gong, S. Gu, "A free lunch from ANN: towards efficient, accurate
+    spiking neural networks calibration", ICML (2021), arXiv:2106.06984.
 """
 
 from __future__ import annotations
@@ -55,6 +64,8 @@ class Options(OnImages):
     lr: float = 0.1
     smoothing: float = 0.1
     """Share of the target that is spread over all classes."""
+    calibrated: int = 1000
+    """Training images on which scales and biases are corrected."""
 
 
 def main(options: Options, run: sl.train.Run) -> dict[str, float]:
@@ -72,11 +83,16 @@ def main(options: Options, run: sl.train.Run) -> dict[str, float]:
     train, test = task.batches(options, run)
     net = build(options.model, partial(sl.conversion.QCFS, options.levels)).to(options.device)
     ann = task.fit(net, train, test, options, run, label_smoothing=options.smoothing)
-    images = task.scaled(train.tensors[0][:100])  # to trace the network, and for the report
-    snn, report = sl.convert(net, images, steps=32, test=task.pairs(test))
+    images, judged = task.scaled(train.tensors[0][: options.calibrated]), task.pairs(test)
+    snn, report = sl.convert(net, images, steps=32, test=judged)
+    _, short = sl.convert(net, images, steps=8, correct=("scale", "bias"), test=judged)
     report.save(run.folder)
     run.save_snapshot(look(snn, test, task, classes=sl.data.CIFAR10_CLASSES))
-    return {"ann_accuracy": ann, **losses(report, (4, 8, 16, 32))}
+    return {
+        "ann_accuracy": ann,
+        **losses(report, (4, 8, 16, 32)),
+        **losses(short, (4, 8), "corrected_"),
+    }
 
 
 def build(model: str, activation: type[nn.Module] | partial[nn.Module]) -> nn.Module:
@@ -106,12 +122,14 @@ RECIPE = Recipe(
     summary="Small networks for CIFAR-10, trained with QCFS, spike for eight steps.",
     paper="Bu et al. 2022, ICLR, arXiv:2303.04347",
     options=Options,
-    promises=(
-        Promise("ann_accuracy", 80.0, minutes=60, when={"model": "vgg"}),
-        Promise("loss_8", 1.0, op="<=", unit="points", minutes=60, when={"model": "vgg"}),
-        Promise("loss_32", 1.0, op="<=", unit="points", minutes=60, when={"model": "vgg"}),
-        Promise("ann_accuracy", 80.0, minutes=60, when={"model": "resnet"}),
-        Promise("loss_32", 1.0, op="<=", unit="points", minutes=60, when={"model": "resnet"}),
+    promises=tuple(
+        promise
+        for when in ({"model": "vgg"}, {"model": "resnet"})
+        for promise in (
+            Promise("ann_accuracy", 80.0, minutes=60, when=when),
+            Promise("corrected_loss_8", 1.0, op="<=", unit="points", minutes=60, when=when),
+            Promise("loss_32", 1.0, op="<=", unit="points", minutes=60, when=when),
+        )
     ),
     main=main,
 )
