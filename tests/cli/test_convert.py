@@ -42,14 +42,16 @@ def convert(place, *words: str, model: str = "net.py:make") -> int:
 
 
 def test_converts_and_writes_a_report(place, capsys):
-    assert convert(place, "--method", "mmse", "--correct", "bias") == 0
+    chosen = ("--method", "mmse", "--correct", "scale", "bias", "--gain", "0.9")
+    assert convert(place, *chosen) == 0
     said = capsys.readouterr().out
     assert 'method "mmse"' in said
     (folder,) = (place / "runs").glob("*/*")
     names = {path.name for path in folder.iterdir()}
     assert {"model.safetensors", "conversion.json", "report.html", "config.json"} <= names
     found = json.loads((folder / "conversion.json").read_text())
-    assert (found["options"]["correct"], found["curve"]["samples"]) == (["bias"], 60)
+    assert (found["options"]["correct"], found["options"]["gain"]) == (["scale", "bias"], 0.9)
+    assert found["curve"]["samples"] == 60
 
 
 def test_ablation_prints_a_table(place, capsys):

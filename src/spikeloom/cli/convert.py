@@ -38,6 +38,8 @@ class _Flags:
     """By the threshold, or to zero."""
     v0: float = 0.5
     """Membrane at the start, as a fraction of the threshold."""
+    gain: float = 1.0
+    """Factor of all thresholds that are measured."""
     bias_shift: bool = False
     """Add threshold / 2T at every step; with --v0 0."""
     correct: tuple[Literal["scale", "bias", "potential"], ...] = ()
@@ -61,8 +63,8 @@ class _Flags:
 
     def options(self) -> dict[str, Any]:
         """Those of `sl.convert`."""
-        names = ("method", "steps", "percentile", "reset", "v0", "bias_shift", "correct", "input")
-        return {n: getattr(self, n) for n in (*names, "readout", "max_pool", "seed")}
+        found = ("method", "steps", "percentile", "reset", "v0", "gain", "bias_shift", "correct")
+        return {n: getattr(self, n) for n in (*found, "input", "readout", "max_pool", "seed")}
 
 
 def command(argv: list[str]) -> int:
