@@ -65,6 +65,8 @@ def test_the_networks_for_photographs(model) -> None:
         ("softlif-mnist", {}),
         ("convert-qcfs-cifar10", {"model": "vgg"}),
         ("convert-qcfs-cifar10", {"model": "resnet"}),
+        ("convert-spikenorm-cifar10", {"model": "vgg"}),
+        ("convert-spikenorm-cifar10", {"model": "resnet"}),
     ],
 )
 def test_full_size_keeps_the_promises(tmp_path, data_dir, name, options) -> None:

@@ -122,14 +122,13 @@ RECIPE = Recipe(
     summary="Small networks for CIFAR-10, trained with QCFS, spike for eight steps.",
     paper="Bu et al. 2022, ICLR, arXiv:2303.04347",
     options=Options,
-    promises=tuple(
-        promise
-        for when in ({"model": "vgg"}, {"model": "resnet"})
-        for promise in (
-            Promise("ann_accuracy", 80.0, minutes=60, when=when),
-            Promise("corrected_loss_8", 1.0, op="<=", unit="points", minutes=60, when=when),
-            Promise("loss_32", 1.0, op="<=", unit="points", minutes=60, when=when),
-        )
+    promises=(
+        *(Promise("ann_accuracy", 80.0, minutes=60, when={"model": m}) for m in ("vgg", "resnet")),
+        *(
+            Promise(loss, 1.0, "<=", "points", 60, when={"model": m})
+            for m in ("vgg", "resnet")
+            for loss in ("corrected_loss_8", "loss_32")
+        ),
     ),
     main=main,
 )
