@@ -46,7 +46,7 @@ def convert(
     $$ v_t = v_{t-1} + \sum_j W_{ij} s_j[t] + \frac{b_i}{u} - \theta\, s_i[t], \qquad
        \theta = \frac{\lambda_l}{u}, \qquad \frac{\lambda_l}{T} \sum_t s_i[t] \approx a_i, $$
 
-    where u is $\lambda_{l-1}$: thresholds are ratios. Batch norm is folded into the weights; sums
+    where u is $\lambda_{l-1}$ unless corrected: thresholds are ratios. Batch norm is folded into the weights; sums
     and concatenations get inputs of one scale; max-pooling becomes a gate that follows the neuron
     with the largest running sum; a leaky ReLU becomes two populations. `QCFS` and `TrainableClip`
     bring their thresholds along. What has no spiking counterpart is refused.
@@ -67,11 +67,11 @@ def convert(
             factor of all thresholds that are measured; 0.8 to 0.9 trades clipping for latency.
             `bias_shift`: $\theta / 2T$ at every step (Deng & Gu 2021), another way to round, to be
             used with `v0=0`. `correct`: some of `"scale"`, `"bias"`, `"potential"`, layer by layer:
-            what a spike counts, for `reset="zero"`, and what rates lack on average (Li 2021).
-            `input`: `"constant"`, `"poisson"`, or `"signed"`
-            for inputs with a sign. `readout`: `"membrane"` sums the last layer's current,
-            `"count"` lets it spike, `"softmax"` gives probabilities. `max_pool`: `"gate"` or
-            `"average"`, which changes the network. `seed`: of random input.
+            the unit u of a spike, for `reset="zero"` (after Rueckauer 2017), and what rates lack on
+            average (Li 2021). `input`: `"constant"`, `"poisson"`, or `"signed"` for inputs with a
+            sign. `readout`: `"membrane"` sums the last layer's current, `"count"` lets it spike,
+            `"softmax"` gives probabilities. `max_pool`: `"gate"` or `"average"`, which changes the
+            network. `seed`: of random input.
 
     Returns:
         The spiking network, and the report.

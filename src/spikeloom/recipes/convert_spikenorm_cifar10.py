@@ -27,8 +27,8 @@ CIFAR-10; "as published" is a reset to zero without factor and corrections:
 | CIFAR-10, resnet | 83.44 % | 73.81 | 0.86 | 0.08 |
 
 The factors were chosen on 2,000 training images among 0.35, 0.5 and 0.7, that of CIFAR-10 with the
-vgg and a reset by subtraction; the three convolutions of the small VGG for digits on such images as
-well.
+vgg and a reset by subtraction; so were the membranes at rest with a reset to zero, and on such
+images the three convolutions of the small VGG for digits.
 
 References:
     A. Sengupta, Y. Ye, R. Wang, C. Liu, K. Roy, "Going deeper in spiking neural networks: VGG and
