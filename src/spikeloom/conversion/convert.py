@@ -46,10 +46,10 @@ def convert(
     $$ v_t = v_{t-1} + \sum_j W_{ij} s_j[t] + \frac{b_i}{u} - \theta\, s_i[t], \qquad
        \theta = \frac{\lambda_l}{u}, \qquad \frac{\lambda_l}{T} \sum_t s_i[t] \approx a_i, $$
 
-    where u is $\lambda_{l-1}$ unless corrected: thresholds are ratios. Batch norm is folded into the weights; sums
-    and concatenations get inputs of one scale; max-pooling becomes a gate that follows the neuron
-    with the largest running sum; a leaky ReLU becomes two populations. `QCFS` and `TrainableClip`
-    bring their thresholds along. What has no spiking counterpart is refused.
+    where u is $\lambda_{l-1}$, unless corrected: thresholds are ratios. Batch norm is folded into
+    the weights; sums and concatenations get inputs of one scale; max-pooling becomes a gate that
+    follows the neuron with the largest running sum; a leaky ReLU becomes two populations. `QCFS`
+    and `TrainableClip` bring their thresholds along. What has no spiking counterpart is refused.
 
     Args:
         ann: A network in evaluation mode, of Linear, Conv1d, Conv2d, BatchNorm, dropout, pooling,
